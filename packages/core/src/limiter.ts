@@ -1,0 +1,52 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+/** Anything one can acquire a permit from. Other limiters wrap one to add a feature. */
+export interface Limiter {
+  /**
+   * A permit now, if one is free and nobody is ahead; otherwise `undefined`. Never waits, never
+   * queues, and ignores `timeout`. Also `undefined` when `signal` has aborted.
+   *
+   * @throws TypeError or RangeError for a request that could never be served; nothing is taken.
+   */
+  tryAcquire(request?: AcquireRequest): Permit | undefined
+
+  /**
+   * A permit, as soon as it is this caller's turn.
+   *
+   * Rejects with a {@link RejectedError} when the caller is turned away, with `signal.reason`
+   * unchanged when the signal aborts (even before the call, and even if a permit is free), and with
+   * a TypeError or RangeError for a request that could never be served. In each case no permit is
+   * held and nothing is left in the queue.
+   */
+  acquire(request?: AcquireRequest): Promise<Permit>
+}
+
+/** What a caller asks for. It is read during the call; changing it later changes nothing. */
+export interface AcquireRequest {
+  /** Leaves the queue at once when it aborts. */
+  signal?: AbortSignal | undefined
+  /** The longest wait in ms: 0 means not at all, Infinity for ever. Default: the limiter's own. */
+  timeout?: number | undefined
+  /** Permits taken at once. 0 waits until one is free and takes none. Default 1. */
+  weight?: number | undefined
+  /** For queues that look at it. */
+  priority?: number | undefined
+  /** For limiters and queues that look at it. */
+  key?: string | undefined
+}
+
+/** The right to be inside. Given back once, by `release()` or by leaving a `using` block. */
+export interface Permit extends Disposable {
+  /**
+   * Gives the permit back, straight to whoever is next. Later calls do nothing.
+   *
+   * @param outcome what became of the work, for limiters that adapt to it. Default `'success'`.
+   */
+  release(outcome?: Outcome): void
+}
+
+/**
+ * How work under a permit ended: `success`; `dropped`, when something downstream was overloaded or
+ * timed out; `ignored`, when it says nothing about load, such as a client that left.
+ */
+export type Outcome = 'success' | 'dropped' | 'ignored'

@@ -1,0 +1,21 @@
+import type { Waiter } from '../waiter.ts'
+import { Line } from './line.ts'
+import type { Queue } from './queue.ts'
+
+/**
+ * Last come, first served: under overload the newest caller is the one still listening. A full
+ * queue evicts the oldest waiter to make room for the newcomer.
+ *
+ * @param limit how many may wait; 0 for none. Default Infinity.
+ * @throws TypeError or RangeError for a limit that is not a whole number of at least 0.
+ */
+export function lifo(limit: number = Infinity): Queue {
+  return new Lifo('lifo', limit)
+}
+
+class Lifo extends Line {
+  push(newcomer: Waiter): Waiter | undefined {
+    this.list.prepend(newcomer)
+    return this.overflow()
+  }
+}

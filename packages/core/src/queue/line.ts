@@ -1,0 +1,36 @@
+import { checkCount } from '../check.ts'
+import { LinkedList } from '../linked-list.ts'
+import type { Waiter } from '../waiter.ts'
+import type { Queue } from './queue.ts'
+
+/** What fifo and lifo share: the front of the line goes next, and its end has to leave a full one. */
+export abstract class Line implements Queue {
+  protected readonly list: LinkedList<Waiter> = new LinkedList()
+  readonly #limit: number
+
+  constructor(name: string, limit: number) {
+    checkCount(`${name} limit`, limit, 0, true)
+    this.#limit = limit
+  }
+
+  get size(): number {
+    return this.list.size
+  }
+
+  abstract push(newcomer: Waiter): Waiter | undefined
+
+  peek(): Waiter | undefined {
+    return this.list.first
+  }
+
+  remove(waiter: Waiter): void {
+    this.list.remove(waiter)
+  }
+
+  protected overflow(): Waiter | undefined {
+    if (this.list.size <= this.#limit) return undefined
+    const last = this.list.last
+    if (last !== undefined) this.list.remove(last)
+    return last
+  }
+}

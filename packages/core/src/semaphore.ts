@@ -1,0 +1,255 @@
+import { unwatchAbort, watchAbort } from './abort.ts'
+import { checkCount, checkDuration, checkOptions, checkRequest } from './check.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { Deadlines } from './deadlines.ts'
+import { HandOver } from './hand-over.ts'
+import type { AcquireRequest, Limiter, Permit } from './limiter.ts'
+import { own } from './queue/own.ts'
+import type { Queue } from './queue/queue.ts'
+import { RejectedError, type RejectionReason } from './rejected-error.ts'
+import { SemaphorePermit } from './semaphore-permit.ts'
+import { Waiter } from './waiter.ts'
+
+export interface SemaphoreOptions {
+  /** How many may wait, first come first served, or a queue of another kind. Default Infinity. */
+  queue?: number | Queue | undefined
+  /** The longest wait in ms, unless a request says otherwise. Default Infinity. */
+  timeout?: number | undefined
+  /** Where time comes from. Default: the platform's clock. */
+  clock?: Clock | undefined
+}
+
+/**
+ * A counting semaphore, as asyncio's `Semaphore`: a released permit goes straight to the next
+ * waiter, so nobody can slip in between; releasing more often than acquiring raises the value.
+ *
+ * @throws TypeError or RangeError for a bad value or option, naming it.
+ */
+export class Semaphore implements Limiter {
+  /** The longest wait in ms, unless a request says otherwise. */
+  readonly timeout: number
+  readonly #queue: Queue
+  readonly #granted = new HandOver((waiter) => {
+    unwatchAbort(waiter)
+    waiter.resolve(new SemaphorePermit(this.#give, waiter.weight))
+  })
+  readonly #deadlines: Deadlines
+  /** Negative after the bound was lowered below what is in use. */
+  #free: number
+  #bound = Infinity
+  #closed: { reason: unknown } | undefined
+  #onIdle: (() => void)[] = []
+
+  constructor(value: number = 1, options: SemaphoreOptions = {}) {
+    checkCount('value', value)
+    checkOptions('options', options, ['queue', 'timeout', 'clock'])
+    const { queue = Infinity, timeout = Infinity, clock = systemClock } = options
+    checkDuration('timeout', timeout)
+    this.#free = value
+    this.timeout = timeout
+    this.#queue = own(queue)
+    this.#deadlines = new Deadlines(clock, (waiter) => this.#leave(waiter, this.#rejection('timeout')))
+  }
+
+  /** Permits free now; never negative. */
+  get value(): number {
+    return Math.max(0, this.#free)
+  }
+
+  /** Whether an `acquire()` would have to wait: nothing is free, or somebody is ahead. */
+  get locked(): boolean {
+    return this.#free < 1 || this.#crowded
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#queue.size
+  }
+
+  tryAcquire(request?: AcquireRequest): Permit | undefined {
+    const weight = request === undefined ? 1 : this.#weigh(request)
+    if (!this.#admits(weight) || request?.signal?.aborted) return undefined
+    return this.#take(weight)
+  }
+
+  acquire(request?: AcquireRequest): Promise<Permit> {
+    let weight = 1
+    if (request !== undefined) {
+      try {
+        weight = this.#weigh(request)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+      if (request.signal?.aborted) return Promise.reject(request.signal.reason)
+    }
+    if (this.#admits(weight)) return Promise.resolve(this.#take(weight))
+    return this.#wait(weight, request)
+  }
+
+  /**
+   * Adds `count` permits, handing them to those who wait. `permit.release()` is the safer way to
+   * give back what one acquired: it counts once.
+   *
+   * @throws TypeError or RangeError unless `count` is a whole number of at least 1.
+   */
+  release(count: number = 1): void {
+    checkCount('count', count, 1)
+    this.#give(count)
+  }
+
+  /**
+   * Turns away those who wait and everybody after them, with reason `closed` and `reason` as the
+   * error's cause. Permits in use stay valid and are released as usual. A second call does nothing.
+   */
+  close(reason?: unknown): void {
+    if (this.#closed !== undefined) return
+    this.#closed = { reason }
+    for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
+      this.#queue.remove(next)
+      this.#reject(next, this.#rejection('closed'))
+    }
+    this.#settle()
+  }
+
+  toString(): string {
+    const state = [this.locked ? 'locked' : `unlocked, value:${this.value}`]
+    if (this.waiting > 0) state.push(`waiters:${this.waiting}`)
+    return `${this.constructor.name} [${state.join(', ')}]`
+  }
+
+  /** Moves the bound, above which no release may raise the value, and the free permits with it. */
+  protected bind(bound: number): void {
+    if (this.#bound !== Infinity) this.#free += bound - this.#bound
+    this.#bound = bound
+    this.#settle()
+  }
+
+  protected get used(): number {
+    return this.#bound - this.#free
+  }
+
+  /** Resolves when nothing is in use and nobody waits. */
+  protected whenIdle(): Promise<void> {
+    return this.#isIdle ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve))
+  }
+
+  get #isIdle(): boolean {
+    return this.used === 0 && this.#queue.size === 0
+  }
+
+  get #crowded(): boolean {
+    return this.#queue.size > 0 || this.#granted.size > 0
+  }
+
+  /** Whether this weight may go in now, ahead of nobody. */
+  #admits(weight: number): boolean {
+    return this.#fits(weight) && !this.#crowded && this.#closed === undefined
+  }
+
+  #fits(weight: number): boolean {
+    return this.#free >= (weight || 1)
+  }
+
+  /** A bound of 0 is a pause; nobody is too heavy for that. */
+  #isTooHeavy(weight: number): boolean {
+    return weight > this.#bound && this.#bound > 0
+  }
+
+  /** Checks a request and returns its weight. */
+  #weigh(request: AcquireRequest): number {
+    checkRequest(request)
+    const { weight = 1 } = request
+    if (this.#isTooHeavy(weight)) {
+      throw new RangeError(`weight must be at most the limit of ${this.#bound}; received ${weight}`)
+    }
+    return weight
+  }
+
+  #take(weight: number): Permit {
+    this.#free -= weight
+    return new SemaphorePermit(this.#give, weight)
+  }
+
+  readonly #give = (weight: number): void => {
+    if (this.#free + weight > this.#bound) {
+      throw new RangeError(`released too often: ${this.used} in use, ${weight} released`)
+    }
+    this.#free += weight
+    this.#settle()
+  }
+
+  #wait(weight: number, request: AcquireRequest | undefined): Promise<Permit> {
+    if (this.#closed !== undefined) return Promise.reject(this.#rejection('closed'))
+    const waiter = new Waiter(weight, request)
+    if (this.#fits(weight) && this.#queue.size === 0) {
+      // A permit is free, but somebody granted one in this same turn has yet to run: go in behind.
+      const promise = waiter.promise()
+      watchAbort(waiter, this.#leave)
+      this.#grant(waiter)
+      return promise
+    }
+    const timeout = request?.timeout ?? this.timeout
+    if (timeout === 0) return Promise.reject(this.#rejection('timeout'))
+    const loser = this.#queue.push(waiter)
+    if (loser === waiter) return Promise.reject(this.#rejection('full'))
+    const promise = waiter.promise()
+    if (loser !== undefined) this.#reject(loser, this.#rejection('evicted'))
+    if (timeout !== Infinity) this.#deadlines.add(waiter, timeout)
+    watchAbort(waiter, this.#leave)
+    // A queue may put the newcomer first, or have dropped a heavy waiter that held others back.
+    this.#settle()
+    return promise
+  }
+
+  /** Serves whoever goes next while the permits last, and notices when all have gone. */
+  #settle(): void {
+    for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
+      if (this.#isTooHeavy(next.weight)) {
+        this.#queue.remove(next)
+        this.#reject(next, this.#rejection('evicted'))
+      } else if (this.#fits(next.weight)) {
+        this.#queue.remove(next)
+        this.#grant(next)
+      } else break
+    }
+    if (this.#onIdle.length > 0 && this.#isIdle) {
+      for (const resolve of this.#onIdle.splice(0)) resolve()
+    }
+  }
+
+  #grant(waiter: Waiter): void {
+    this.#free -= waiter.weight
+    this.#deadlines.remove(waiter)
+    this.#granted.add(waiter)
+  }
+
+  /** A waiter gives up or is told to; granted but not told yet, its permit moves on. */
+  readonly #leave = (waiter: Waiter, error: unknown): void => {
+    if (waiter.granted) {
+      this.#granted.remove(waiter)
+      this.#free += waiter.weight
+    } else {
+      this.#queue.remove(waiter)
+    }
+    this.#reject(waiter, error)
+    this.#settle()
+  }
+
+  /** Settles a waiter that is no longer in any list. */
+  #reject(waiter: Waiter, error: unknown): void {
+    this.#deadlines.remove(waiter)
+    unwatchAbort(waiter)
+    waiter.reject(error)
+  }
+
+  #rejection(reason: RejectionReason): RejectedError {
+    return reason === 'closed' && this.#closed?.reason !== undefined
+      ? new RejectedError(reason, { cause: this.#closed.reason })
+      : new RejectedError(reason)
+  }
+}
+
+// What console.log shows in Node, Bun and Deno.
+Object.defineProperty(Semaphore.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value: Semaphore.prototype.toString,
+})
