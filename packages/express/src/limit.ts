@@ -1,0 +1,45 @@
+import type { BoundedSemaphore, Limiter } from '@lineclear/core'
+import {
+  Admission,
+  type LimitOptions as HttpOptions,
+  isPromise,
+  NodeVisit,
+  type Rejection,
+  type Verdict,
+} from '@lineclear/http'
+import type { NextFunction, Request, RequestHandler, Response } from 'express'
+
+export type LimitOptions<L extends Limiter = Limiter> = HttpOptions<[req: Request, res: Response], L>
+
+/** The middleware, with the limiter it asks: for a health page, for `drain()`, for other routes. */
+export type LimitMiddleware<L extends Limiter = Limiter> = RequestHandler & { readonly limiter: L }
+
+/**
+ * Middleware that lets a request in when a permit is free, makes it wait or refuses it otherwise, and
+ * gives the permit back once, when the response is over, however it ends.
+ *
+ * @throws TypeError or RangeError for bad options, naming the option and the value received.
+ */
+export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitMiddleware<L> {
+  const admission = new Admission<[Request, Response], L>(options)
+  const { onRejected } = options
+
+  function middleware(req: Request, res: Response, next: NextFunction): void {
+    const verdict = admission.enter(new NodeVisit(req, res), [req, res])
+    if (isPromise(verdict)) verdict.then(act, next)
+    else act(verdict)
+
+    function act(verdict: Verdict): void {
+      if (verdict === 'admitted') next()
+      else if (verdict !== 'gone') refuse(verdict, req, res).catch(next)
+    }
+  }
+
+  async function refuse(rejection: Rejection, req: Request, res: Response): Promise<void> {
+    res.status(rejection.status).set(rejection.headers)
+    await onRejected?.(rejection, req, res)
+    if (!res.headersSent) res.end(rejection.body)
+  }
+
+  return Object.assign(middleware, { limiter: admission.limiter })
+}

@@ -1,0 +1,5 @@
+export { Admission, isPromise, type Verdict } from './admission.ts'
+export { type NodeRequest, type NodeResponse, NodeVisit } from './node.ts'
+export type { LimitOptions, MaybePromise } from './options.ts'
+export type { Rejection } from './rejection.ts'
+export { WebVisit } from './web.ts'

@@ -1,0 +1,123 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Socket } from 'node:net'
+import type { Limiter, Outcome } from '@lineclear/core'
+import { Visit } from './visit.ts'
+
+export type NodeRequest = IncomingMessage | Http2ServerRequest
+export type NodeResponse = ServerResponse | Http2ServerResponse
+
+// On the response itself, which is cheaper than a WeakMap: its visits, newest first.
+const VISITS: unique symbol = Symbol('lineclear visits')
+const SOCKET: unique symbol = Symbol('lineclear socket')
+
+/** What a visit lasts as long as: the response, or the socket of a connection that was upgraded. */
+type Host = (NodeResponse | Socket) & { [VISITS]?: NodeVisit | undefined; [SOCKET]?: Socket | undefined }
+
+const LEFT = new Error('The client left')
+
+/**
+ * A visit that ends with a Node response: at the first of its `close` and `finish`, or when the
+ * socket closes under a pipelined response. Without a response, with the request's socket.
+ */
+export class NodeVisit extends Visit {
+  next: NodeVisit | undefined
+  readonly #request: NodeRequest
+  readonly #host: Host
+  #leaving: AbortController | undefined
+
+  constructor(request: NodeRequest, response: NodeResponse | undefined) {
+    super()
+    this.#request = request
+    this.#host = response ?? request.socket
+  }
+
+  arrive(limiter: Limiter, key: string | undefined): 'gone' | 'admitted' | undefined {
+    if (isOver(this.#request, this.#host)) return 'gone'
+    const newest = this.#host[VISITS]
+    for (let visit = newest; visit !== undefined; visit = visit.next) {
+      if (visit.limiter === limiter && visit.key === key && visit.holds) return 'admitted'
+    }
+    this.limiter = limiter
+    this.key = key
+    this.next = newest
+    this.#host[VISITS] = this
+    if (newest === undefined) listen(this.#request, this.#host)
+    return undefined
+  }
+
+  leaving(): AbortSignal {
+    this.#leaving ??= new AbortController()
+    return this.#leaving.signal
+  }
+
+  override end(outcome: Outcome): void {
+    super.end(outcome)
+    this.#leaving?.abort(LEFT)
+  }
+}
+
+/** `destroyed` alone is undefined on HTTP/2, and false for a pipelined response whose socket is gone. */
+function isOver(request: NodeRequest, host: Host): boolean {
+  if (host.destroyed || request.socket?.destroyed) return true
+  if ('stream' in request && request.stream?.destroyed) return true
+  return 'writableEnded' in host && host.writableEnded
+}
+
+function listen(request: NodeRequest, host: Host): void {
+  host.on('close', onOver)
+  // Fakes such as node-mocks-http emit no close.
+  host.on('finish', onOver)
+  // A pipelined response has no socket until its turn comes; if the socket dies first, Node 20 and
+  // 22 never close the response.
+  if ('socket' in host && host.socket === null && request.socket) watchSocket(request.socket, host)
+}
+
+function onOver(this: Host): void {
+  endVisits(this)
+}
+
+function endVisits(host: Host): void {
+  const newest = host[VISITS]
+  if (newest === undefined) return
+  host[VISITS] = undefined
+  const socket = host[SOCKET]
+  if (socket !== undefined) pipelined.get(socket)?.delete(host)
+  const outcome = outcomeOf(host)
+  let failure: { error: unknown } | undefined
+  for (let visit: NodeVisit | undefined = newest; visit !== undefined; visit = visit.next) {
+    try {
+      visit.end(outcome)
+    } catch (error) {
+      // One limiter's complaint must not keep the other permits.
+      failure ??= { error }
+    }
+  }
+  if (failure !== undefined) throw failure.error
+}
+
+function outcomeOf(host: Host): Outcome {
+  if (!('statusCode' in host)) return 'success'
+  const { statusCode, writableFinished } = host as ServerResponse
+  const aborted = 'stream' in host && host.stream?.aborted
+  if (!writableFinished || aborted) return 'ignored'
+  return statusCode === 429 || statusCode === 503 || statusCode === 504 ? 'dropped' : 'success'
+}
+
+// One listener a socket: one a response would make Node warn of a leak.
+const pipelined = new WeakMap<Socket, Set<Host>>()
+
+function watchSocket(socket: Socket, host: Host): void {
+  let hosts = pipelined.get(socket)
+  if (hosts === undefined) {
+    hosts = new Set()
+    pipelined.set(socket, hosts)
+    socket.once('close', onSocketClose)
+  }
+  hosts.add(host)
+  host[SOCKET] = socket
+}
+
+function onSocketClose(this: Socket): void {
+  for (const host of pipelined.get(this) ?? []) endVisits(host)
+}

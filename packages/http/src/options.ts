@@ -1,0 +1,125 @@
+import { BoundedSemaphore, type Limiter, type Queue } from '@lineclear/core'
+import { checkCount, checkDuration, checkOptions, wrongType } from '@lineclear/core/check'
+import type { Rejection } from './rejection.ts'
+
+/**
+ * The options of every adapter's `limit`. `Context` is what the framework hands to a middleware:
+ * `[req, res]` in Express, `[ctx]` in Koa, `[c]` in Hono.
+ */
+export type LimitOptions<Context extends unknown[], L extends Limiter = Limiter> = CommonOptions<Context> &
+  (OwnLimiter | GivenLimiter<L>)
+
+interface OwnLimiter {
+  /** How many requests at once; at least 1. */
+  permits: number
+  /** How many may wait, first come first served, or a queue such as `lifo(100)`. 0 rejects at once. Default 100. */
+  queue?: number | Queue | undefined
+  limiter?: undefined
+}
+
+interface GivenLimiter<L extends Limiter> {
+  /** A limiter of your own, for instance one shared by several routes. It brings its own queue. */
+  limiter: L
+  permits?: undefined
+  queue?: undefined
+}
+
+export interface CommonOptions<Context extends unknown[]> {
+  /** The longest a request may wait, in ms; Infinity for ever. Default: the limiter's own, else 5000. */
+  queueTimeout?: number | undefined
+  /** Whose limit counts, for limiters that look at it. Makes 429 the default status. */
+  key?: ((...context: Context) => MaybePromise<string | undefined>) | undefined
+  /** How many permits the request takes. Default 1. */
+  weight?: ((...context: Context) => MaybePromise<number | undefined>) | undefined
+  /** For queues that look at it. Default 0. */
+  priority?: ((...context: Context) => MaybePromise<number | undefined>) | undefined
+  /** True lets the request pass without a permit, for instance a health check. */
+  skip?: ((...context: Context) => MaybePromise<boolean>) | undefined
+  /** Status of a refusal, 400 to 599. Default 503, or 429 with `key`. */
+  statusCode?: number | undefined
+  /**
+   * Seconds that a refused client is asked to wait at least; each gets up to half as much again, so
+   * that they do not all come back at once. `false` sends no Retry-After. Default 1.
+   */
+  retryAfter?: number | false | undefined
+  /**
+   * Called for each refusal, with status and headers already set on the response. It may answer in
+   * our place, and may be async; if it has not by the time it is done, the default body is sent.
+   */
+  onRejected?: ((rejection: Rejection, ...context: Context) => unknown) | undefined
+  /** Send `RateLimit-Policy` with refusals, if the limiter tells its `limit`. Default true. */
+  headers?: boolean | undefined
+}
+
+export type MaybePromise<T> = T | Promise<T>
+
+const OPTIONS = [
+  'permits',
+  'limiter',
+  'queue',
+  'queueTimeout',
+  'key',
+  'weight',
+  'priority',
+  'skip',
+  'statusCode',
+  'retryAfter',
+  'onRejected',
+  'headers',
+]
+
+const DEFAULT_QUEUE = 100
+
+/**
+ * Checks the options of an adapter and returns the limiter they mean.
+ *
+ * @throws TypeError or RangeError naming the option and the value received.
+ */
+export function limiterFor<Context extends unknown[], L extends Limiter>(
+  options: LimitOptions<Context, L>,
+): L {
+  checkOptions('limit', options, OPTIONS)
+  checkCommon(options)
+  const { permits, limiter, queue, key } = options
+  if (limiter !== undefined) {
+    if (permits !== undefined) throw new TypeError('limit takes permits or a limiter, not both')
+    if (queue !== undefined) throw new TypeError('queue belongs to the limiter: give it there')
+    if (!isLimiter(limiter)) throw wrongType('limiter', 'a limiter, with acquire and tryAcquire', limiter)
+    return limiter
+  }
+  if (permits === undefined) throw new TypeError('limit needs permits or a limiter')
+  checkCount('permits', permits, 1)
+  if (key !== undefined) {
+    throw new TypeError('key has no effect on permits, which all share: give a limiter that looks at the key')
+  }
+  // Who gives no limiter cannot choose L: it is a BoundedSemaphore.
+  return new BoundedSemaphore(permits, { queue: queue ?? DEFAULT_QUEUE }) as Limiter as L
+}
+
+function isLimiter(limiter: Partial<Limiter> | null): boolean {
+  return typeof limiter?.acquire === 'function' && typeof limiter.tryAcquire === 'function'
+}
+
+function checkCommon<Context extends unknown[]>(options: CommonOptions<Context>): void {
+  const { queueTimeout, statusCode, retryAfter, headers } = options
+  for (const name of ['key', 'weight', 'priority', 'skip', 'onRejected'] as const) {
+    const value: unknown = options[name]
+    if (value !== undefined && typeof value !== 'function') throw wrongType(name, 'a function', value)
+  }
+  if (queueTimeout !== undefined) checkDuration('queueTimeout', queueTimeout)
+  if (statusCode !== undefined) checkStatus(statusCode)
+  if (retryAfter !== undefined && retryAfter !== false) checkSeconds(retryAfter)
+  if (headers !== undefined && typeof headers !== 'boolean') throw wrongType('headers', 'a boolean', headers)
+}
+
+function checkStatus(status: number): void {
+  checkCount('statusCode', status)
+  if (status < 400 || status > 599) throw new RangeError(`statusCode must be 400 to 599; received ${status}`)
+}
+
+function checkSeconds(seconds: number): void {
+  if (typeof seconds !== 'number') throw wrongType('retryAfter', 'a number of seconds or false', seconds)
+  if (!(seconds >= 0 && seconds < Infinity)) {
+    throw new RangeError(`retryAfter must be 0 seconds or more; received ${seconds}`)
+  }
+}

@@ -1,0 +1,69 @@
+import type { Limiter, RejectedError, RejectionReason } from '@lineclear/core'
+import type { CommonOptions } from './options.ts'
+
+/** A refusal as HTTP sees it, for an adapter to send. */
+export interface Rejection {
+  readonly reason: RejectionReason
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** RFC 9457 problem details, as JSON. */
+  readonly body: string
+}
+
+const POLICY = 'concurrency'
+
+const DETAILS: Record<RejectionReason, string> = {
+  full: 'All permits are in use and the queue is full.',
+  evicted: 'Turned out of the queue to make room for another request.',
+  timeout: 'No permit became free in time.',
+  shed: 'Waited too long in an overloaded queue.',
+  closed: 'The server is shutting down.',
+}
+
+type Shape = Pick<CommonOptions<never[]>, 'statusCode' | 'retryAfter' | 'headers'> & { key?: unknown }
+
+/** Makes the refusals of one limit. */
+export class Rejections {
+  readonly #limiter: Limiter & { readonly limit?: unknown }
+  readonly #status: number
+  readonly #retryAfter: number | false
+  readonly #policy: boolean
+  readonly #problem: object
+
+  constructor(limiter: Limiter, options: Shape) {
+    const perKey = options.key !== undefined
+    this.#limiter = limiter
+    this.#status = options.statusCode ?? (perKey ? 429 : 503)
+    this.#retryAfter = options.retryAfter ?? 1
+    this.#policy = options.headers ?? true
+    this.#problem = perKey ? QUOTA_EXCEEDED : REDUCED_CAPACITY
+  }
+
+  make({ reason, retryAfter }: RejectedError): Rejection {
+    const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+    if (this.#retryAfter !== false) headers['retry-after'] = jittered(retryAfter ?? this.#retryAfter)
+    const { limit } = this.#limiter
+    if (this.#policy && typeof limit === 'number') {
+      headers['ratelimit-policy'] = `"${POLICY}";q=${limit};qu="concurrent-requests"`
+    }
+    const problem = { ...this.#problem, status: this.#status, detail: DETAILS[reason], reason }
+    return { reason, status: this.#status, headers, body: JSON.stringify(problem) }
+  }
+}
+
+// Problem types and quota unit: draft-ietf-httpapi-ratelimit-headers-10.
+const REDUCED_CAPACITY = {
+  type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
+  title: 'Request cannot be satisfied due to temporary server capacity constraints',
+}
+const QUOTA_EXCEEDED = {
+  type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+  title: 'Request cannot be satisfied as assigned quota has been exceeded',
+  'violated-policies': [POLICY],
+}
+
+/** Whole seconds, from the given to half as much again; rounded by chance, so that the spread survives. */
+function jittered(seconds: number): string {
+  const spread = seconds * (1 + Math.random() / 2)
+  return String(Math.floor(spread + Math.random()))
+}

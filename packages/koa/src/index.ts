@@ -1,0 +1,1 @@
+export { type LimitMiddleware, type LimitOptions, limit, limit as default } from './limit.ts'

@@ -1,0 +1,36 @@
+import type { BoundedSemaphore, Limiter } from '@lineclear/core'
+import { Admission, type LimitOptions as HttpOptions, NodeVisit, type Verdict } from '@lineclear/http'
+import type { Context, Middleware, Next } from 'koa'
+
+export type LimitOptions<L extends Limiter = Limiter> = HttpOptions<[ctx: Context], L>
+
+/** The middleware, with the limiter it asks: for a health page, for `drain()`, for other routes. */
+export type LimitMiddleware<L extends Limiter = Limiter> = Middleware & { readonly limiter: L }
+
+/**
+ * Middleware that lets a request in when a permit is free, makes it wait or refuses it otherwise, and
+ * gives the permit back once, when the response is over, however it ends.
+ *
+ * @throws TypeError or RangeError for bad options, naming the option and the value received.
+ */
+export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitMiddleware<L> {
+  const admission = new Admission<[Context], L>(options)
+  const { onRejected } = options
+
+  function middleware(ctx: Context, next: Next): Promise<unknown> {
+    const verdict = admission.enter(new NodeVisit(ctx.req, ctx.res), [ctx])
+    return verdict === 'admitted' ? next() : act(verdict, ctx, next)
+  }
+
+  async function act(pending: Verdict | Promise<Verdict>, ctx: Context, next: Next): Promise<unknown> {
+    const verdict = await pending
+    if (verdict === 'admitted') return next()
+    if (verdict === 'gone') return undefined
+    ctx.status = verdict.status
+    ctx.body = verdict.body
+    ctx.set(verdict.headers)
+    return onRejected?.(verdict, ctx)
+  }
+
+  return Object.assign(middleware, { limiter: admission.limiter })
+}
