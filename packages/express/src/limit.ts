@@ -38,7 +38,7 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
   async function refuse(rejection: Rejection, req: Request, res: Response): Promise<void> {
     res.status(rejection.status).set(rejection.headers)
     await onRejected?.(rejection, req, res)
-    if (!res.headersSent) res.end(rejection.body)
+    if (!res.headersSent) res.set('content-type', rejection.type).end(rejection.body)
   }
 
   return Object.assign(middleware, { limiter: admission.limiter })

@@ -16,6 +16,9 @@ export type LimitOptions<L extends Limiter = Limiter> = HttpOptions<[c: Context]
 /** The middleware, with the limiter it asks: for a health page, for `drain()`, for other routes. */
 export type LimitMiddleware<L extends Limiter = Limiter> = MiddlewareHandler & { readonly limiter: L }
 
+// Hono wants a response even when nobody does; this header keeps @hono/node-server from sending it.
+const ALREADY_SENT = { 'x-hono-already-sent': 'true' }
+
 /**
  * Middleware that lets a request in when a permit is free, makes it wait or refuses it otherwise, and
  * gives the permit back once, when the response is over, however it ends.
@@ -58,12 +61,13 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
       await next()
       return undefined
     }
-    // Hono wants a response even for a client that left.
-    if (verdict === 'gone') return c.body(null, 503)
+    if (verdict === 'gone') return c.body(null, 503, ALREADY_SENT)
     c.status(verdict.status as ContentfulStatusCode)
     for (const name in verdict.headers) c.header(name, verdict.headers[name])
     const answer = await onRejected?.(verdict, c)
-    return answer instanceof Response ? answer : c.body(verdict.body)
+    return answer instanceof Response
+      ? answer
+      : c.body(verdict.body, { headers: { 'content-type': verdict.type } })
   }
 
   return Object.assign(middleware, { limiter: admission.limiter })

@@ -5,12 +5,15 @@ import type { CommonOptions } from './options.ts'
 export interface Rejection {
   readonly reason: RejectionReason
   readonly status: number
+  /** Retry-After and RateLimit-Policy, as far as they are to be sent. */
   readonly headers: Readonly<Record<string, string>>
-  /** RFC 9457 problem details, as JSON. */
+  /** The default answer: RFC 9457 problem details, as JSON, and its content type. */
   readonly body: string
+  readonly type: string
 }
 
 const POLICY = 'concurrency'
+const TYPE = 'application/problem+json'
 
 const DETAILS: Record<RejectionReason, string> = {
   full: 'All permits are in use and the queue is full.',
@@ -40,14 +43,14 @@ export class Rejections {
   }
 
   make({ reason, retryAfter }: RejectedError): Rejection {
-    const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+    const headers: Record<string, string> = {}
     if (this.#retryAfter !== false) headers['retry-after'] = jittered(retryAfter ?? this.#retryAfter)
     const { limit } = this.#limiter
     if (this.#policy && typeof limit === 'number') {
       headers['ratelimit-policy'] = `"${POLICY}";q=${limit};qu="concurrent-requests"`
     }
     const problem = { ...this.#problem, status: this.#status, detail: DETAILS[reason], reason }
-    return { reason, status: this.#status, headers, body: JSON.stringify(problem) }
+    return { reason, status: this.#status, headers, body: JSON.stringify(problem), type: TYPE }
   }
 }
 

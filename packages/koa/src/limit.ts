@@ -27,9 +27,12 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
     if (verdict === 'admitted') return next()
     if (verdict === 'gone') return undefined
     ctx.status = verdict.status
-    ctx.body = verdict.body
     ctx.set(verdict.headers)
-    return onRejected?.(verdict, ctx)
+    await onRejected?.(verdict, ctx)
+    if (ctx.body !== undefined || ctx.headerSent) return undefined
+    ctx.body = verdict.body
+    ctx.type = verdict.type
+    return undefined
   }
 
   return Object.assign(middleware, { limiter: admission.limiter })

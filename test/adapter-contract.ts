@@ -1,0 +1,858 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Server } from 'node:http'
+import { Readable } from 'node:stream'
+import { BoundedSemaphore, type Limiter, type Permit } from '@lineclear/core'
+import supertest from 'supertest'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Adapter, App, Exchange, Reply } from './http/adapters.ts'
+import { Gate, listening, RawClient, turnOfTheLoop, until } from './http/helpers.ts'
+
+/** What every adapter does, on real sockets. */
+export function adapterContract(adapter: Adapter): void {
+  const servers: Server[] = []
+  const clients: RawClient[] = []
+
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.socket.destroy()
+    for (const server of servers.splice(0)) {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    }
+  })
+
+  async function start(app: App): Promise<{ server: Server; connect: () => RawClient }> {
+    const server = adapter.create(app)
+    const port = await listening(server)
+    servers.push(server)
+    const connect = (): RawClient => {
+      const client = new RawClient(port)
+      clients.push(client)
+      return client
+    }
+    return { server, connect }
+  }
+
+  /** One limit made of `options`, and a handler that answers when told to. */
+  async function startStepwise(options: object = { permits: 2 }) {
+    const entered: string[] = []
+    const gates = new Map<string, Gate<Reply>>()
+    const gate = (path: string): Gate<Reply> => {
+      const known = gates.get(path) ?? new Gate<Reply>()
+      gates.set(path, known)
+      return known
+    }
+    let limiter!: Limiter
+    const started = await start({
+      limits: (limit) => {
+        const middleware = limit(options)
+        limiter = middleware.limiter
+        return [middleware]
+      },
+      handle: ({ url }) => {
+        entered.push(url)
+        return gate(url).opened
+      },
+    })
+    const answer = (path: string, reply: Reply = { body: path }): void => gate(path).open(reply)
+    return { ...started, entered, gate, answer, limiter: limiter as BoundedSemaphore }
+  }
+
+  /** One request inside a limit of one; once `act` is done, its permit comes back. */
+  async function expectRelease(
+    handle: App['handle'],
+    act: (client: RawClient, exchange: Exchange, server: Server) => unknown,
+    request: Parameters<RawClient['send']>[1] = {},
+  ): Promise<void> {
+    const limiter = new BoundedSemaphore(1)
+    const inside = new Gate<Exchange>()
+    const { connect, server } = await start({
+      limits: (limit) => [limit({ limiter })],
+      handle: (exchange) => {
+        inside.open(exchange)
+        return handle(exchange)
+      },
+    })
+    const client = connect().send('/', request)
+    await act(client, await inside.opened, server)
+    await limiter.drain()
+    expect(limiter.value).toBe(1)
+  }
+
+  describe('letting in', () => {
+    it('lets as many requests in as there are permits, and the next one when a response is over', async () => {
+      const { connect, entered, answer, limiter } = await startStepwise({ permits: 2 })
+      const [one, two, three] = [connect().send('/1'), connect(), connect()]
+      await until(() => entered.length === 1)
+      two.send('/2')
+      await until(() => entered.length === 2)
+      three.send('/3')
+      await until(() => limiter.waiting === 1)
+      expect(entered).toEqual(['/1', '/2'])
+      expect(limiter.inUse).toBe(2)
+      answer('/1')
+      await until(() => entered.length === 3)
+      expect(entered).toEqual(['/1', '/2', '/3'])
+      answer('/2')
+      answer('/3')
+      await Promise.all([one.receives('/1'), two.receives('/2'), three.receives('/3')])
+      await limiter.drain()
+    })
+
+    it('serves those who wait in the order they came', async () => {
+      const { connect, entered, answer, limiter } = await startStepwise({ permits: 1 })
+      const paths = ['/a', '/b', '/c', '/d', '/e']
+      for (const path of paths) {
+        connect().send(path)
+        await until(() => limiter.inUse + limiter.waiting === paths.indexOf(path) + 1)
+      }
+      for (const path of paths) {
+        answer(path)
+        await until(() => entered.length >= Math.min(paths.length, paths.indexOf(path) + 2))
+      }
+      await limiter.drain()
+      expect(entered).toEqual(paths)
+    })
+
+    it('calls the handler on the same stack when a permit is free', async () => {
+      let before = 0
+      let microtasks = 0
+      const count = (): void => {
+        microtasks++
+      }
+      let seen: number | undefined
+      const { server } = await start({
+        before: () => {
+          before++
+        },
+        limits: (limit) => [
+          limit({
+            permits: 1,
+            skip: () => {
+              queueMicrotask(count)
+              return false
+            },
+          }),
+        ],
+        handle: () => {
+          seen ??= microtasks
+          return { body: 'ok' }
+        },
+      })
+      await supertest(server).get('/').expect(200, 'ok')
+      expect([before, seen]).toEqual([1, 0])
+    })
+
+    it('shows its limiter', async () => {
+      const { limiter } = await startStepwise({ permits: 7 })
+      expect(limiter).toBeInstanceOf(BoundedSemaphore)
+      expect([limiter.limit, limiter.inUse, limiter.waiting]).toEqual([7, 0, 0])
+    })
+
+    it('shares one limiter between several limits', async () => {
+      const limiter = new BoundedSemaphore(1)
+      const handler = new Gate<Reply>()
+      const one = await start({ limits: (limit) => [limit({ limiter })], handle: () => handler.opened })
+      const other = await start({
+        limits: (limit) => [limit({ limiter })],
+        handle: () => ({ body: 'other' }),
+      })
+      one.connect().send('/')
+      await until(() => limiter.inUse === 1)
+      const client = other.connect().send('/')
+      await until(() => limiter.waiting === 1)
+      handler.open({ body: 'one' })
+      await client.receives('other')
+      await limiter.drain()
+    })
+
+    it('counts a request once that meets the same limiter twice', async () => {
+      const limiter = new BoundedSemaphore(1)
+      let inUse: number | undefined
+      const { server } = await start({
+        limits: (limit) => [limit({ limiter }), limit({ limiter })],
+        handle: () => {
+          inUse = limiter.inUse
+          return { body: 'ok' }
+        },
+      })
+      await supertest(server).get('/').expect(200)
+      expect(inUse).toBe(1)
+      await limiter.drain()
+    })
+
+    it('takes a permit of each limit in a row, and gives both back', async () => {
+      const [outer, inner] = [new BoundedSemaphore(2), new BoundedSemaphore(1)]
+      const held: number[] = []
+      const { server } = await start({
+        limits: (limit) => [limit({ limiter: outer }), limit({ limiter: inner })],
+        handle: () => {
+          held.push(outer.inUse, inner.inUse)
+          return { body: 'ok' }
+        },
+      })
+      await supertest(server).get('/').expect(200)
+      await Promise.all([outer.drain(), inner.drain()])
+      expect(held).toEqual([1, 1])
+    })
+
+    it('keeps the async context of each request that waited', async () => {
+      const storage = new AsyncLocalStorage<string>()
+      const seen: [string, string | undefined][] = []
+      const first = new Gate<Reply>()
+      const limiter = new BoundedSemaphore(1)
+      const server = adapter.create({
+        limits: (limit) => [limit({ limiter })],
+        handle: ({ url }) => {
+          seen.push([url, storage.getStore()])
+          return url === '/0' ? first.opened : { body: url }
+        },
+      })
+      const [listener] = server.listeners('request') as ((...args: unknown[]) => void)[]
+      server.removeAllListeners('request')
+      server.on('request', (req, res) => storage.run(req.url as string, () => listener?.(req, res)))
+      const port = await listening(server)
+      servers.push(server)
+      for (const path of ['/0', '/1', '/2', '/3']) {
+        const client = new RawClient(port).send(path)
+        clients.push(client)
+        await until(() => limiter.inUse + limiter.waiting === clients.length)
+      }
+      first.open({ body: 'ok' })
+      await limiter.drain()
+      expect(seen).toEqual(['/0', '/1', '/2', '/3'].map((path) => [path, path]))
+    })
+
+    it('keeps the event loop turning while a thousand that waited are answered at once', async () => {
+      const limiter = new BoundedSemaphore(1)
+      const gate = new Gate<Reply>()
+      let answered = 0
+      const { server } = await start({
+        limits: (limit) => [limit({ limiter, queueTimeout: Infinity })],
+        handle: () => (answered++ === 0 ? gate.opened : { body: 'ok' }),
+      })
+      // Pipelined on few connections, so that they arrive and are answered without waiting for clients.
+      const port = (server.address() as { port: number }).port
+      const connections = Array.from({ length: 10 }, () => new RawClient(port))
+      clients.push(...connections)
+      for (const client of connections) for (let i = 0; i < 100; i++) client.send('/')
+      await until(() => limiter.waiting === 999)
+      let most = 0
+      let last = answered
+      gate.open({ body: 'first' })
+      while (limiter.inUse > 0) {
+        await turnOfTheLoop()
+        most = Math.max(most, answered - last)
+        last = answered
+      }
+      expect(answered).toBe(1000)
+      expect(most).toBeLessThanOrEqual(100)
+    })
+  })
+
+  describe('refusing', () => {
+    it('answers 503 with problem details, Retry-After and the policy when the queue is full', async () => {
+      const { server, connect, entered, answer, limiter } = await startStepwise({ permits: 1, queue: 0 })
+      connect().send('/held')
+      await until(() => entered.length === 1)
+      const response = await supertest(server).get('/refused').expect(503)
+      expect(response.headers['content-type']).toBe('application/problem+json')
+      expect(response.headers['retry-after']).toMatch(/^[12]$/)
+      expect(response.headers['ratelimit-policy']).toBe('"concurrency";q=1;qu="concurrent-requests"')
+      expect(JSON.parse(textOf(response))).toEqual({
+        type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
+        title: 'Request cannot be satisfied due to temporary server capacity constraints',
+        status: 503,
+        detail: 'All permits are in use and the queue is full.',
+        reason: 'full',
+      })
+      expect(entered).toEqual(['/held'])
+      answer('/held')
+      await limiter.drain()
+      const again = supertest(server).get('/later').expect(200)
+      answer('/later')
+      await again
+    })
+
+    it('refuses a request that waited too long, and gives its place to another', async () => {
+      const options = { permits: 1, queue: 1, queueTimeout: 20 }
+      const { server, connect, answer, limiter } = await startStepwise(options)
+      connect().send('/held')
+      await until(() => limiter.inUse === 1)
+      for (const path of ['/late', '/later']) {
+        const response = await supertest(server).get(path).expect(503)
+        expect(JSON.parse(textOf(response)).reason).toBe('timeout')
+      }
+      expect(limiter.waiting).toBe(0)
+      answer('/held')
+      await limiter.drain()
+    })
+
+    it('refuses a HEAD request without a body', async () => {
+      const { server, connect, answer, limiter } = await startStepwise({ permits: 1, queue: 0 })
+      connect().send('/held')
+      await until(() => limiter.inUse === 1)
+      const response = await supertest(server).head('/').expect(503)
+      expect(response.headers['retry-after']).toBeDefined()
+      answer('/held')
+      await limiter.drain()
+    })
+
+    it('refuses everybody after close, tells those who wait, and drains', async () => {
+      const { server, connect, answer, limiter } = await startStepwise({ permits: 1 })
+      const inside = connect().send('/inside')
+      await until(() => limiter.inUse === 1)
+      const queued = connect().send('/queued')
+      await until(() => limiter.waiting === 1)
+      limiter.close()
+      await queued.receives('"reason":"closed"')
+      await supertest(server).get('/new').expect(503)
+      const drained = limiter.drain()
+      answer('/inside')
+      await inside.receives('/inside')
+      await drained
+    })
+
+    async function refused(options: object) {
+      const limiter = new BoundedSemaphore(1, { queue: 0 })
+      limiter.tryAcquire()
+      const errors: unknown[] = []
+      const { server } = await start({
+        onError: (error) => errors.push(error),
+        limits: (limit, of) => [
+          limit({ limiter, ...(typeof options === 'function' ? options(of) : options) }),
+        ],
+        handle: () => ({ body: 'never' }),
+      })
+      const response = await supertest(server).get('/')
+      return { response, text: textOf(response), errors }
+    }
+
+    it('uses the status, the Retry-After and the headers it was told to', async () => {
+      const { response } = await refused({ statusCode: 429, retryAfter: 30, headers: false })
+      expect(response.status).toBe(429)
+      expect(Number(response.headers['retry-after'])).toBeGreaterThanOrEqual(30)
+      expect(Number(response.headers['retry-after'])).toBeLessThanOrEqual(46)
+      expect(response.headers).not.toHaveProperty('ratelimit-policy')
+      const silent = await refused({ retryAfter: false })
+      expect(silent.response.headers).not.toHaveProperty('retry-after')
+    })
+
+    it('answers 429 when there is a key', async () => {
+      const { response, text } = await refused({ key: () => 'tenant' })
+      expect(response.status).toBe(429)
+      expect(JSON.parse(text)).toMatchObject({
+        type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+        'violated-policies': ['concurrency'],
+      })
+    })
+
+    it('lets onRejected answer in its place, with status and headers set', async () => {
+      const { response, text } = await refused((of: { answer: (text: string) => unknown }) => ({
+        onRejected: of.answer('come back later'),
+      }))
+      expect([response.status, text]).toEqual([503, 'come back later'])
+      expect(response.headers['content-type']).not.toContain('problem')
+      expect(response.headers['retry-after']).toBeDefined()
+    })
+
+    it('waits for an async onRejected, and sends the default if it has not answered', async () => {
+      const reasons: string[] = []
+      const { response, text } = await refused({
+        onRejected: async ({ reason }: { reason: string }) => {
+          await turnOfTheLoop()
+          reasons.push(reason)
+        },
+      })
+      expect(response.status).toBe(503)
+      expect(JSON.parse(text).reason).toBe('full')
+      expect(reasons).toEqual(['full'])
+    })
+
+    it("hands what onRejected throws to the framework's error handling", async () => {
+      for (const onRejected of [
+        () => {
+          throw new Error('broken')
+        },
+        () => Promise.reject(new Error('broken')),
+      ]) {
+        const { response, errors } = await refused({ onRejected })
+        expect(response.status).toBe(500)
+        expect(errors).toMatchObject([{ message: 'broken' }])
+      }
+    })
+  })
+
+  describe('options that look at the request', () => {
+    it('lets a skipped request pass without a permit', async () => {
+      const limiter = new BoundedSemaphore(1, { queue: 0 })
+      const permit = limiter.tryAcquire() as Permit
+      for (const later of [false, true]) {
+        const { server } = await start({
+          limits: (limit, { header }) => [
+            limit({
+              limiter,
+              skip: (...context: unknown[]) => {
+                const skipped = header('x-health')(...context) === 'yes'
+                return later ? Promise.resolve(skipped) : skipped
+              },
+            }),
+          ],
+          handle: () => ({ body: `${limiter.inUse}` }),
+        })
+        await supertest(server).get('/').set('x-health', 'yes').expect(200, '1')
+        await supertest(server).get('/').expect(503)
+      }
+      permit.release()
+      await limiter.drain()
+    })
+
+    it('passes key, weight and priority on to the limiter, computed at once or later', async () => {
+      const asked: unknown[] = []
+      const inner = new BoundedSemaphore(5)
+      const limiter: Limiter = {
+        tryAcquire: (request) => {
+          asked.push([request?.key, request?.weight, request?.priority])
+          return inner.tryAcquire(request)
+        },
+        acquire: (request) => inner.acquire(request),
+      }
+      for (const wrap of [(value: unknown) => value, (value: unknown) => Promise.resolve(value)]) {
+        const { server } = await start({
+          limits: (limit, { header }) => [
+            limit({
+              limiter,
+              key: (...context: unknown[]) => wrap(header('x-key')(...context)),
+              weight: () => wrap(3),
+              priority: () => wrap(7),
+            }),
+          ],
+          handle: () => ({ body: `${inner.inUse}` }),
+        })
+        await supertest(server).get('/').set('x-key', 'tenant').expect(200, '3')
+        await supertest(server).get('/').expect(200, '3')
+      }
+      expect(asked).toEqual([
+        ['tenant', 3, 7],
+        [undefined, 3, 7],
+        ['tenant', 3, 7],
+        [undefined, 3, 7],
+      ])
+      await inner.drain()
+    })
+
+    it('hands a failing or senseless option to the error handling, and never changes the count', async () => {
+      const fail = (): never => {
+        throw new Error('broken')
+      }
+      for (const options of [
+        { key: fail },
+        { skip: fail },
+        { weight: () => Promise.reject(new Error('broken')) },
+        { weight: () => -1 },
+        { weight: () => 3 },
+        { key: () => 42 },
+      ]) {
+        const limiter = new BoundedSemaphore(2)
+        const { server } = await start({
+          limits: (limit) => [limit({ limiter, ...options })],
+          handle: () => ({ body: 'never' }),
+        })
+        await supertest(server).get('/').expect(500)
+        expect([limiter.inUse, limiter.waiting]).toEqual([0, 0])
+      }
+    })
+  })
+
+  describe('giving the permit back when the response is over', () => {
+    const endless = (): Readable => {
+      const stream = new Readable({ read() {} })
+      stream.push('begun')
+      return stream
+    }
+
+    it.each([
+      ['a body', { body: 'hello' }],
+      ['no content', { status: 204 }],
+      ['not modified', { status: 304 }],
+    ])('after %s', (_, reply) =>
+      expectRelease(
+        () => reply,
+        (client) => client.receives('HTTP/1.1'),
+      ),
+    )
+
+    it('after a HEAD request', () =>
+      expectRelease(
+        () => ({ body: 'hello' }),
+        (client) => client.receives('HTTP/1.1 200'),
+        { method: 'HEAD' },
+      ))
+
+    it('after a stream, and not before its end', async () => {
+      const limiter = new BoundedSemaphore(1)
+      const body = endless()
+      const { connect } = await start({ limits: (limit) => [limit({ limiter })], handle: () => ({ body }) })
+      const client = connect().send('/')
+      await client.receives('begun')
+      for (let turn = 0; turn < 10; turn++) await turnOfTheLoop()
+      expect(limiter.inUse).toBe(1)
+      body.push(null)
+      await limiter.drain()
+    })
+
+    it('after an answer whose request body nobody read', () =>
+      expectRelease(
+        () => ({ body: 'hello' }),
+        (client) => client.receives('HTTP/1.1 200'),
+        { method: 'POST', headers: ['Content-Length: 5'], body: 'abcde' },
+      ))
+
+    it('after a handler that throws', () =>
+      expectRelease(
+        () => {
+          throw new Error('broken')
+        },
+        (client) => client.receives('500'),
+      ))
+
+    it('after a handler that rejects', () =>
+      expectRelease(
+        () => Promise.reject(new Error('broken')),
+        (client) => (adapter.answersRejections ? client.receives('500') : client.leave()),
+      ))
+
+    it.each(['FIN', 'RST'] as const)('when the client leaves (%s) a handler that never answers', (how) =>
+      expectRelease(never, (client) => client.leave(how)),
+    )
+
+    it.each(['FIN', 'RST'] as const)('when the client leaves (%s) in the middle of a stream', (how) =>
+      expectRelease(
+        () => ({ body: endless() }),
+        async (client) => {
+          await client.receives('begun')
+          client.leave(how)
+        },
+      ),
+    )
+
+    it('when a client that stopped reading leaves', async () => {
+      const chunk = Buffer.alloc(1 << 20)
+      const flood = (): Readable =>
+        Readable.from(
+          (function* () {
+            for (;;) yield chunk
+          })(),
+        )
+      await expectRelease(
+        () => ({ body: flood() }),
+        async (client, { res }) => {
+          client.socket.pause()
+          await until(() => res.writableNeedDrain)
+          client.leave()
+        },
+      )
+    })
+
+    it('when a body stream fails', () =>
+      expectRelease(
+        () => ({
+          body: new Readable({
+            read() {
+              this.push('begun')
+              this.destroy(new Error('broken'))
+            },
+          }),
+        }),
+        (client) => (adapter.endsFailedStreams ? undefined : client.leave()),
+      ))
+
+    it('when the handler destroys the response', () =>
+      expectRelease(
+        ({ res }) => {
+          res.destroy()
+          return { raw: true }
+        },
+        () => {},
+      ))
+
+    it('when the handler destroys the socket', () =>
+      expectRelease(
+        ({ req }) => {
+          req.socket.destroy()
+          return { raw: true }
+        },
+        () => {},
+      ))
+
+    it('when the server closes all connections', () =>
+      expectRelease(never, (_client, _exchange, server) => server.closeAllConnections()))
+
+    it('when the client leaves in the middle of an upload', () =>
+      expectRelease(never, (client) => client.leave(), {
+        method: 'POST',
+        headers: ['Content-Length: 100'],
+        body: 'some',
+      }))
+
+    it('when the client leaves after an upload that was read', () =>
+      expectRelease(
+        async ({ req }) => {
+          for await (const _ of req);
+          return never()
+        },
+        async (client, { req }) => {
+          await until(() => req.readableEnded)
+          client.leave()
+        },
+        { method: 'POST', headers: ['Content-Length: 4'], body: 'some' },
+      ))
+
+    it('for each request on a connection that is kept alive', async () => {
+      const { connect, answer, limiter } = await startStepwise({ permits: 1 })
+      const client = connect()
+      for (const path of ['/1', '/2', '/3']) {
+        client.send(path)
+        answer(path)
+        await client.receives(path)
+        await limiter.drain()
+      }
+    })
+
+    it('for each request of a pipeline', async () => {
+      const { connect, answer, limiter } = await startStepwise({ permits: 2 })
+      const client = connect().send('/1').send('/2')
+      await until(() => limiter.inUse === 2)
+      answer('/2')
+      answer('/1')
+      await client.receives('/2')
+      await limiter.drain()
+    })
+
+    it('for each request of a pipeline whose client leaves, also those not at its head', async () => {
+      const { connect, limiter } = await startStepwise({ permits: 3 })
+      const client = connect()
+        .send('/1')
+        .send('/2')
+        .send('/3', { method: 'POST', headers: ['Content-Length: 2'], body: 'ab' })
+      await until(() => limiter.inUse === 3)
+      client.leave()
+      await limiter.drain()
+    })
+
+    it('to both limits when the inner one refuses', async () => {
+      const [outer, inner] = [new BoundedSemaphore(1), new BoundedSemaphore(1, { queue: 0 })]
+      inner.tryAcquire()
+      const { server } = await start({
+        limits: (limit) => [limit({ limiter: outer }), limit({ limiter: inner })],
+        handle: () => ({ body: 'never' }),
+      })
+      await supertest(server).get('/').expect(503)
+      await outer.drain()
+      expect(inner.inUse).toBe(1)
+    })
+
+    it('telling the limiter how it went', async () => {
+      const outcomes: unknown[] = []
+      const limiter: Limiter = {
+        tryAcquire: () => {
+          const release = (outcome?: unknown): void => void outcomes.push(outcome)
+          return { release, [Symbol.dispose]: release }
+        },
+        acquire: () => Promise.reject(new Error('not needed')),
+      }
+      const entered: string[] = []
+      const { server, connect } = await start({
+        limits: (limit) => [limit({ limiter })],
+        handle: ({ url }) => {
+          entered.push(url)
+          return url === '/stay' ? never() : { status: Number(url.slice(1)), body: 'ok' }
+        },
+      })
+      for (const status of [200, 500, 429, 503, 504]) {
+        await supertest(server).get(`/${status}`).expect(status)
+        await until(() => outcomes.length === entered.length)
+      }
+      const client = connect().send('/stay')
+      await until(() => entered.includes('/stay'))
+      client.leave()
+      await until(() => outcomes.length === 6)
+      expect(outcomes).toEqual(['success', 'success', 'dropped', 'dropped', 'dropped', 'ignored'])
+    })
+  })
+
+  describe('a client that leaves while its request waits', () => {
+    it.each(['FIN', 'RST'] as const)(
+      'leaves the queue at once (%s), and its handler never runs',
+      async (how) => {
+        const { connect, entered, answer, limiter } = await startStepwise({ permits: 1, queue: 1 })
+        connect().send('/held')
+        await until(() => limiter.inUse === 1)
+        const leaver = connect().send('/leaves')
+        await until(() => limiter.waiting === 1)
+        leaver.leave(how)
+        await until(() => limiter.waiting === 0)
+        const stayer = connect().send('/stays')
+        await until(() => limiter.waiting === 1)
+        answer('/held')
+        answer('/stays')
+        await stayer.receives('/stays')
+        await limiter.drain()
+        expect(entered).toEqual(['/held', '/stays'])
+      },
+    )
+
+    it('leaves with all its pipelined requests', async () => {
+      const { connect, entered, answer, limiter } = await startStepwise({ permits: 1 })
+      connect().send('/held')
+      await until(() => limiter.inUse === 1)
+      const leaver = connect()
+      for (let i = 0; i < 10; i++) leaver.send(`/leaves/${i}`)
+      await until(() => limiter.waiting === 10)
+      leaver.leave()
+      await until(() => limiter.waiting === 0)
+      answer('/held')
+      await limiter.drain()
+      expect(entered).toEqual(['/held'])
+    })
+
+    it('adds one listener a socket, however many requests it pipelines', async () => {
+      const warnings: Error[] = []
+      const onWarning = (warning: Error): void => void warnings.push(warning)
+      process.on('warning', onWarning)
+      const { connect, answer, limiter } = await startStepwise({ permits: 1 })
+      const client = connect()
+      for (let i = 0; i < 30; i++) client.send('/same')
+      await until(() => limiter.waiting === 29)
+      answer('/same')
+      await limiter.drain()
+      await turnOfTheLoop()
+      process.off('warning', onWarning)
+      expect(warnings).toEqual([])
+    })
+
+    it('never runs, even if it leaves in the moment it is granted a permit', async () => {
+      const granted = new Gate<Permit>()
+      const inner = new BoundedSemaphore(1)
+      const held = inner.tryAcquire() as Permit
+      let signal: AbortSignal | undefined
+      // Grants a permit to a request it was told has gone: what a grant and an abort at once look like.
+      const limiter: Limiter = {
+        tryAcquire: () => undefined,
+        acquire: (request) => {
+          signal = request?.signal
+          return granted.opened
+        },
+      }
+      let ran = false
+      const { connect } = await start({
+        limits: (limit) => [limit({ limiter })],
+        handle: () => {
+          ran = true
+          return { body: 'never' }
+        },
+      })
+      const client = connect().send('/')
+      await until(() => signal !== undefined)
+      client.leave()
+      await until(() => signal?.aborted === true)
+      granted.open(held)
+      await inner.drain()
+      await turnOfTheLoop()
+      expect(ran).toBe(false)
+    })
+
+    it('never asks for a permit if it left before it came to the limiter', async () => {
+      for (const pipelined of [false, true]) {
+        const limiter = new BoundedSemaphore(5)
+        const gates: Gate[] = []
+        const entered: string[] = []
+        const { connect, server } = await start({
+          before: ({ url }) => {
+            if (url === '/first') return undefined
+            const gate = new Gate()
+            gates.push(gate)
+            return gate.opened
+          },
+          limits: (limit) => [limit({ limiter })],
+          handle: ({ url }) => {
+            entered.push(url)
+            return never()
+          },
+        })
+        const closed = new Gate()
+        server.on('connection', (socket) => socket.on('close', () => closed.open()))
+        const client = connect()
+        if (pipelined) client.send('/first')
+        client.send('/second')
+        await until(() => gates.length === 1)
+        client.leave()
+        await closed.opened
+        gates[0]?.open()
+        await turnOfTheLoop()
+        await limiter.drain()
+        expect(entered).toEqual(pipelined ? ['/first'] : [])
+      }
+    })
+
+    it('is not called when somebody else answered it meanwhile', async () => {
+      const limiter = new BoundedSemaphore(1)
+      const held = limiter.tryAcquire() as Permit
+      const arrived = new Gate<Exchange>()
+      let ran = false
+      const { connect } = await start({
+        before: (exchange) => arrived.open(exchange),
+        limits: (limit) => [limit({ limiter })],
+        handle: () => {
+          ran = true
+          return { body: 'never' }
+        },
+      })
+      const client = connect().send('/')
+      await until(() => limiter.waiting === 1)
+      const { res } = await arrived.opened
+      res.statusCode = 504
+      res.end('gave up')
+      await client.receives('gave up')
+      await until(() => limiter.waiting === 0)
+      held.release()
+      await limiter.drain()
+      expect(ran).toBe(false)
+    })
+  })
+
+  describe('whatever clients do', () => {
+    it('never holds more permits than the limit, and gets all of them back', async () => {
+      const limiter = new BoundedSemaphore(3, { queue: 20 })
+      let most = 0
+      const { connect } = await start({
+        limits: (limit) => [limit({ limiter })],
+        handle: async ({ url }) => {
+          most = Math.max(most, limiter.inUse)
+          await turnOfTheLoop()
+          return url === '/stream' ? { body: Readable.from(['a', 'b', 'c']) } : { body: 'ok' }
+        },
+      })
+      // A fixed pattern of clients that stay, leave at once, leave a little later, and pipeline.
+      for (let i = 0; i < 200; i++) {
+        const client = connect().send(i % 3 === 0 ? '/stream' : '/')
+        if (i % 4 === 1) client.send('/')
+        if (i % 5 === 0) client.leave(i % 2 ? 'FIN' : 'RST')
+        if (i % 7 === 0) setImmediate(() => client.leave())
+        if (i % 10 === 0) await turnOfTheLoop()
+      }
+      await until(() => clients.every((client) => client.closed || client.received.includes('HTTP/1.1')))
+      await limiter.drain()
+      expect(most).toBeLessThanOrEqual(3)
+      expect(limiter.value).toBe(3)
+    })
+  })
+}
+
+function never(): Promise<Reply> {
+  return new Promise(() => {})
+}
+
+/** supertest keeps a body it does not know as bytes. */
+function textOf(response: supertest.Response): string {
+  return response.text ?? response.body.toString()
+}

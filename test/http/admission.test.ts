@@ -1,0 +1,90 @@
+import { type AcquireRequest, BoundedSemaphore, type Limiter, RejectedError } from '@lineclear/core'
+import { Admission, type Verdict, WebVisit } from '@lineclear/http'
+import { describe, expect, it } from 'vitest'
+
+function visit(): WebVisit {
+  return new WebVisit(new Request('http://localhost/'))
+}
+
+/** A limiter that never has a permit, and remembers what it was asked. */
+class Refusing implements Limiter {
+  readonly asked: AcquireRequest[] = []
+  readonly error: unknown
+  readonly timeout: number | undefined
+
+  constructor(error: unknown, timeout?: number) {
+    this.error = error
+    this.timeout = timeout
+  }
+
+  tryAcquire(): undefined {}
+
+  acquire(request: AcquireRequest = {}): Promise<never> {
+    this.asked.push(request)
+    return Promise.reject(this.error)
+  }
+}
+
+describe('an admission', () => {
+  it('answers at once when a permit is free', () => {
+    expect(new Admission({ permits: 1 }).enter(visit(), [])).toBe('admitted')
+  })
+
+  it('lets a request wait 5 s, or as long as told, or as long as the limiter itself says', async () => {
+    const waits: unknown[] = []
+    for (const [own, queueTimeout] of [[], [undefined, 200], [300], [300, 200], [Infinity]] as const) {
+      const limiter = new Refusing(new RejectedError('full'), own)
+      await new Admission({ limiter, queueTimeout }).enter(visit(), [])
+      waits.push(limiter.asked[0]?.timeout)
+    }
+    expect(waits).toEqual([5000, 200, undefined, 200, 5000])
+  })
+
+  it("asks with the request's signal", async () => {
+    const limiter = new Refusing(new RejectedError('full'))
+    const request = new Request('http://localhost/', { signal: new AbortController().signal })
+    await new Admission({ limiter }).enter(new WebVisit(request), [])
+    expect(limiter.asked[0]?.signal).toBe(request.signal)
+  })
+
+  it('passes on an error that is no rejection', async () => {
+    const limiter = new Refusing(new Error('broken'))
+    await expect(new Admission({ limiter }).enter(visit(), [])).rejects.toThrow('broken')
+  })
+
+  it('knows a rejection of another copy of the core', async () => {
+    const foreign = Object.assign(new Error('full'), { name: 'RejectedError', reason: 'full' })
+    const verdict = await new Admission({ limiter: new Refusing(foreign) }).enter(visit(), [])
+    expect(verdict).toMatchObject({ reason: 'full', status: 503 })
+  })
+
+  it("prefers the limiter's own Retry-After, and names no policy of a limiter without a limit", async () => {
+    const limiter = new Refusing(new RejectedError('shed', { retryAfter: 100 }))
+    const verdict = (await new Admission({ limiter }).enter(visit(), [])) as Exclude<Verdict, string>
+    const seconds = Number(verdict.headers['retry-after'])
+    expect(seconds).toBeGreaterThanOrEqual(100)
+    expect(seconds).toBeLessThanOrEqual(151)
+    expect(verdict.headers).not.toHaveProperty('ratelimit-policy')
+  })
+
+  it('spreads Retry-After over half as much again, in whole seconds', async () => {
+    const admission = new Admission({ limiter: new Refusing(new RejectedError('full')), retryAfter: 10 })
+    const seen = new Set<number>()
+    for (let i = 0; i < 500; i++) {
+      const verdict = (await admission.enter(visit(), [])) as Exclude<Verdict, string>
+      seen.add(Number(verdict.headers['retry-after']))
+    }
+    expect(Math.min(...seen)).toBe(10)
+    expect(Math.max(...seen)).toBeGreaterThanOrEqual(14)
+    expect(Math.max(...seen)).toBeLessThanOrEqual(15)
+    expect([...seen].every(Number.isInteger)).toBe(true)
+  })
+
+  it('is not changed by an options object that changes later', async () => {
+    const options = { limiter: new BoundedSemaphore(1), skip: () => false }
+    const admission = new Admission(options)
+    options.skip = () => true
+    admission.enter(visit(), [])
+    expect(options.limiter.inUse).toBe(1)
+  })
+})

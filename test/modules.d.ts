@@ -1,0 +1,14 @@
+// Older majors of the frameworks, installed under another name; their types differ little.
+declare module 'express4' {
+  export { default } from 'express'
+}
+declare module 'koa2' {
+  export { default } from 'koa'
+}
+declare module 'express-queue' {
+  import type { RequestHandler } from 'express'
+  export default function expressQueue(options: {
+    activeLimit?: number
+    queuedLimit?: number
+  }): RequestHandler
+}
