@@ -43,7 +43,7 @@ type AnyLimit = (options: any) => { limiter: Limiter }
 type Limits = (limit: AnyLimit, of: Translation) => { limiter: Limiter }[]
 
 /** What a test needs to say in a framework's own words, given what it hands to an option's function. */
-export interface Translation {
+interface Translation {
   // biome-ignore lint/suspicious/noExplicitAny: the context of whichever framework
   header(name: string): (...context: any[]) => string | undefined
   // biome-ignore lint/suspicious/noExplicitAny: the context of whichever framework

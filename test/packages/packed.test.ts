@@ -1,0 +1,131 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { packages, root, withTarballs } from './pack.ts'
+
+// The packages as a user gets them: packed, and unpacked into an empty project beside the frameworks.
+
+const project = mkdtempSync(join(tmpdir(), 'lineclear-user-'))
+const modules = join(project, 'node_modules')
+
+beforeAll(async () => {
+  await withTarballs((tarballs) => {
+    for (const [name, tarball] of tarballs) {
+      const folder = join(modules, '@lineclear', name)
+      mkdirSync(folder, { recursive: true })
+      execFileSync('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1'])
+    }
+  })
+  mkdirSync(join(modules, '@types'))
+  mkdirSync(join(modules, '@hono'))
+  for (const name of [
+    'express',
+    'koa',
+    'hono',
+    '@hono/node-server',
+    '@types/node',
+    '@types/express',
+    '@types/koa',
+  ]) {
+    symlinkSync(join(root, 'node_modules', name), join(modules, name))
+  }
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
+})
+
+afterAll(() => rmSync(project, { recursive: true }))
+
+function node(source: string, file: string): string {
+  writeFileSync(join(project, file), source)
+  return execFileSync(process.execPath, [file], { cwd: project, encoding: 'utf8' })
+}
+
+const serveOne = (listener: string): string => `
+  const server = createServer(${listener}).listen(0, async () => {
+    const { port } = server.address()
+    const response = await fetch(\`http://localhost:\${port}/\`)
+    console.log(response.status, await response.text())
+    server.close().closeAllConnections()
+  })`
+
+const apps = {
+  express: `const app = express(); app.use(limit({ permits: 2 })); app.get('/', (req, res) => res.send('hello'))
+    ${serveOne('app')}`,
+  koa: `const app = new koa(); app.use(limit({ permits: 2 })); app.use((ctx) => { ctx.body = 'hello' })
+    ${serveOne('app.callback()')}`,
+  hono: `const app = new hono.Hono(); app.use(limit({ permits: 2 })); app.get('/', (c) => c.text('hello'))
+    ${serveOne('nodeServer.getRequestListener(app.fetch)')}`,
+}
+
+describe('the packed packages', () => {
+  it.each(packages)('@lineclear/%s carries its licence, a README, and no sources', (name) => {
+    const folder = join(modules, '@lineclear', name)
+    expect(['LICENSE', 'README.md', 'src'].map((file) => existsSync(join(folder, file)))).toEqual([
+      true,
+      true,
+      false,
+    ])
+    const { exports, dependencies = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    expect(exports['.'].default).toBe('./dist/index.js')
+    expect(JSON.stringify(dependencies)).not.toContain('workspace:')
+  })
+
+  it.each(Object.entries(apps))('serve a request with import in %s', (name, app) => {
+    const source = `import { createServer } from 'node:http'
+      import ${name === 'hono' ? '* as hono' : name} from '${name}'
+      import * as nodeServer from '@hono/node-server'
+      import { limit } from '@lineclear/${name}'
+      ${app}`
+    expect(node(source, `${name}.mjs`)).toBe('200 hello\n')
+  })
+
+  it.each(Object.entries(apps))('serve a request with require in %s', (name, app) => {
+    const source = `const { createServer } = require('node:http')
+      const ${name} = require('${name}').default ?? require('${name}')
+      const nodeServer = require('@hono/node-server')
+      const { limit } = require('@lineclear/${name}')
+      ${app}`
+    expect(node(source, `${name}.cjs`)).toBe('200 hello\n')
+  })
+
+  it('have types for a strict user whose lib knows nothing of disposables', () => {
+    writeFileSync(
+      join(project, 'typed.ts'),
+      `import { BoundedSemaphore, lifo, RejectedError, run } from '@lineclear/core'
+       import express from 'express'
+       import { limit } from '@lineclear/express'
+       import { limit as koaLimit } from '@lineclear/koa'
+       import { limit as honoLimit } from '@lineclear/hono'
+       const shared = new BoundedSemaphore(10, { queue: lifo(5) })
+       const own = limit({ permits: 2, skip: (req) => req.path === '/health' })
+       const inUse: number = own.limiter.inUse
+       const same: BoundedSemaphore = limit({ limiter: shared }).limiter
+       express().use(own).get('/x', koaLike, own, (_req, res) => { res.send('' + inUse + same.waiting) })
+       function koaLike(_req: express.Request, _res: express.Response, next: express.NextFunction) { next() }
+       koaLimit({ permits: 1, key: undefined, weight: (ctx) => Number(ctx.get('x-weight')) })
+       honoLimit({ limiter: shared, key: (c) => c.req.header('x-key'), onRejected: (r, c) => c.text(r.reason) })
+       // @ts-expect-error an unknown option
+       limit({ permits: 1, queueTimout: 5 })
+       // @ts-expect-error both
+       limit({ permits: 1, limiter: shared })
+       // @ts-expect-error neither
+       limit({})
+       run(shared, async () => 1).catch((error) => error instanceof RejectedError && error.reason === 'full')`,
+    )
+    const options = {
+      compilerOptions: {
+        target: 'ES2022',
+        lib: ['ES2022'],
+        module: 'NodeNext',
+        strict: true,
+        noEmit: true,
+        skipLibCheck: true,
+        types: ['node'],
+      },
+      files: ['typed.ts'],
+    }
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(options))
+    execFileSync(join(root, 'node_modules', '.bin', 'tsc'), ['-p', project], { stdio: 'inherit' })
+  })
+})
