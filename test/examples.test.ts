@@ -138,8 +138,10 @@ describe('pnpm start', () => {
     while (!lines.some((line) => line.includes('curl'))) await new Promise(setImmediate)
     const [url] = lines.join().match(/http:\/\/localhost:\d+/) ?? []
     expect((await get(`${url}/status`))[0]).toBe(200)
-    child.kill()
+    child.kill('SIGKILL')
     await ended
+    // The server does not outlive the command.
+    while ((await get(`${url}/status`).catch(() => 'gone')) !== 'gone');
   })
 
   it('says which examples there are when asked for another', async () => {

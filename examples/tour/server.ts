@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 export interface RunningExample {
@@ -14,15 +15,14 @@ export async function startExample(
   onLine: (line: string) => void,
 ): Promise<RunningExample> {
   const file = fileURLToPath(new URL(`../${name}.ts`, import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+  const preload = new URL('with-parent.ts', import.meta.url).href
+  const child = spawn(process.execPath, ['--import', 'tsx', '--import', preload, file], {
     env: { ...process.env, PORT: port },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  // However this process ends, the example does not outlive it.
-  process.once('exit', () => child.kill())
   const url = await new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout).on('line', (line) => {
+    createInterface(child.stdout as Readable).on('line', (line) => {
       const [, address] = line.match(/^listening on (.*)$/) ?? []
       if (address !== undefined) resolve(address)
       else onLine(line)
