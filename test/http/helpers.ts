@@ -12,9 +12,15 @@ export class Gate<T = void> {
   })
 }
 
-/** Turns the event loop until the condition holds; the test's own time-out ends a vain wait. */
+const PATIENCE = 10_000
+
+/** Turns the event loop until the condition holds; throws if it never does. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turnOfTheLoop()
+  const end = performance.now() + PATIENCE
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`Waited in vain for ${condition}`)
+    await turnOfTheLoop()
+  }
 }
 
 export function turnOfTheLoop(): Promise<void> {

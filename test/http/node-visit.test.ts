@@ -1,0 +1,106 @@
+import { EventEmitter, once } from 'node:events'
+import { Socket } from 'node:net'
+import { BoundedSemaphore, type Limiter } from '@lineclear/core'
+import { limit } from '@lineclear/express'
+import { limit as honoLimit } from '@lineclear/hono'
+import { Admission, NodeVisit, WebVisit } from '@lineclear/http'
+import { Hono } from 'hono'
+import { createMocks } from 'node-mocks-http'
+import { describe, expect, it } from 'vitest'
+
+/** A request and a response as unit tests fake them: `end()` emits finish at once, and nothing emits close. */
+function fakes() {
+  return createMocks({}, { eventEmitter: EventEmitter })
+}
+
+describe('a visit to a fake response', () => {
+  it('ends when the response finishes', () => {
+    const { limiter, ...rest } = { limiter: new BoundedSemaphore(1), ...fakes() }
+    const middleware = limit({ limiter })
+    middleware(rest.req as never, rest.res as never, () => {})
+    expect(limiter.inUse).toBe(1)
+    rest.res.end()
+    expect(limiter.inUse).toBe(0)
+  })
+
+  it('takes a permit for each key of the same limiter, and one for the same key', () => {
+    const limiter = new BoundedSemaphore(5)
+    const { req, res } = fakes()
+    for (const key of ['a', 'b', 'a']) {
+      new Admission<[]>({ limiter, key: () => key }).enter(new NodeVisit(req, res), [])
+    }
+    expect(limiter.inUse).toBe(2)
+    res.end()
+    expect(limiter.inUse).toBe(0)
+  })
+
+  it('asks again when the same limiter has refused the request before', async () => {
+    const limiter = new BoundedSemaphore(1, { queue: 0 })
+    const permit = limiter.tryAcquire()
+    const admission = new Admission({ limiter })
+    const { req, res } = fakes()
+    expect(await admission.enter(new NodeVisit(req, res), [])).toMatchObject({ reason: 'full' })
+    expect(await admission.enter(new NodeVisit(req, res), [])).toMatchObject({ reason: 'full' })
+    permit?.release()
+    expect(admission.enter(new NodeVisit(req, res), [])).toBe('admitted')
+  })
+
+  it('gives back every permit, and tells of the limiter that complains', () => {
+    const others = [new BoundedSemaphore(1), new BoundedSemaphore(1)]
+    const complaining: Limiter = {
+      tryAcquire: () => ({
+        release() {
+          throw new Error('released too often')
+        },
+        [Symbol.dispose]() {},
+      }),
+      acquire: () => Promise.reject(new Error('not needed')),
+    }
+    const { req, res } = fakes()
+    for (const limiter of [others[0], complaining, others[1]] as Limiter[]) {
+      new Admission({ limiter }).enter(new NodeVisit(req, res), [])
+    }
+    expect(() => res.end()).toThrow('released too often')
+    expect(others.map(({ inUse }) => inUse)).toEqual([0, 0])
+  })
+})
+
+describe('a visit without a response, as at an upgrade', () => {
+  it('ends when the socket closes', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const app = new Hono().use(honoLimit({ limiter })).get('/', (c) => c.text('upgraded'))
+    const socket = new Socket()
+    const response = await app.request('/', {}, { incoming: { socket } })
+    expect([await response.text(), limiter.inUse]).toEqual(['upgraded', 1])
+    socket.destroy()
+    await once(socket, 'close')
+    expect(limiter.inUse).toBe(0)
+  })
+})
+
+describe('requests that resume together', () => {
+  it('go on in the order they came, and not if they left before their turn', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const admission = new Admission({ limiter })
+    const permit = limiter.tryAcquire()
+    const visits = Array.from({ length: 40 }, () => new WebVisit(new Request('http://localhost/')))
+    const resumed: number[] = []
+    const verdicts = visits.map(async (visit, i) => {
+      const verdict = await admission.enter(visit, [])
+      resumed.push(i)
+      if (i === 31) {
+        // Within this turn of the event loop all are granted; then the last one leaves before its turn.
+        while (limiter.inUse < 40) await undefined
+        for (let ticks = 0; ticks < 50; ticks++) await undefined
+        visits[39]?.end('ignored')
+      }
+      return verdict
+    })
+    limiter.resize(40)
+    permit?.release()
+    expect((await Promise.all(verdicts)).indexOf('gone')).toBe(39)
+    expect(resumed).toEqual(visits.map((_, i) => i))
+    for (const visit of visits) visit.end('success')
+    expect(limiter.inUse).toBe(0)
+  })
+})
