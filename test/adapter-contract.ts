@@ -794,6 +794,28 @@ export function adapterContract(adapter: Adapter): void {
       }
     })
 
+    it('never asks for a permit if somebody else had answered it before', async () => {
+      const limiter = new BoundedSemaphore(1)
+      const passed = new Gate()
+      let ran = false
+      const { connect } = await start({
+        before: ({ res }) => {
+          res.end('answered')
+          setImmediate(() => passed.open())
+        },
+        limits: (limit) => [limit({ limiter })],
+        handle: () => {
+          ran = true
+          return { body: 'never' }
+        },
+      })
+      const client = connect().send('/')
+      await client.receives('answered')
+      await passed.opened
+      expect(ran).toBe(false)
+      expect(limiter.inUse).toBe(0)
+    })
+
     it('is not called when somebody else answered it meanwhile', async () => {
       const limiter = new BoundedSemaphore(1)
       const held = limiter.tryAcquire() as Permit

@@ -97,6 +97,8 @@ describe('the packed packages', () => {
        import { limit } from '@lineclear/express'
        import { limit as koaLimit } from '@lineclear/koa'
        import { limit as honoLimit } from '@lineclear/hono'
+       import { Hono } from 'hono'
+       import Koa from 'koa'
        const shared = new BoundedSemaphore(10, { queue: lifo(5) })
        const own = limit({ permits: 2, skip: (req) => req.path === '/health' })
        const inUse: number = own.limiter.inUse
@@ -105,6 +107,11 @@ describe('the packed packages', () => {
        function koaLike(_req: express.Request, _res: express.Response, next: express.NextFunction) { next() }
        koaLimit({ permits: 1, key: undefined, weight: (ctx) => Number(ctx.get('x-weight')) })
        honoLimit({ limiter: shared, key: (c) => c.req.header('x-key'), onRejected: (r, c) => c.text(r.reason) })
+       express().get('/a/:id', limit({ permits: 1 }), (req, res) => { const id: string = req.params.id; res.send(id) })
+       new Koa<{ user: string }, { db: number }>().use(koaLimit({ permits: 1 })).use((ctx) => ctx.state.user + ctx.db)
+       new Hono<{ Variables: { user: string } }>()
+         .use(honoLimit({ permits: 1 }))
+         .get('/a/:id', honoLimit({ permits: 1 }), (c) => c.json({ id: c.req.param('id').length, user: c.var.user }))
        // @ts-expect-error an unknown option
        limit({ permits: 1, queueTimout: 5 })
        // @ts-expect-error both

@@ -1,1 +1,2 @@
+export type { Rejection } from '@lineclear/http'
 export { type LimitMiddleware, type LimitOptions, limit, limit as default } from './limit.ts'

@@ -7,12 +7,20 @@ import {
   type Rejection,
   type Verdict,
 } from '@lineclear/http'
-import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import type { NextFunction, Request, Response } from 'express'
 
 export type LimitOptions<L extends Limiter = Limiter> = HttpOptions<[req: Request, res: Response], L>
 
 /** The middleware, with the limiter it asks: for a health page, for `drain()`, for other routes. */
-export type LimitMiddleware<L extends Limiter = Limiter> = RequestHandler & { readonly limiter: L }
+export interface LimitMiddleware<L extends Limiter = Limiter> {
+  // Generic, so that a route which has it keeps the types of its parameters.
+  <P, ResBody, ReqBody, ReqQuery, Locals extends Record<string, unknown>>(
+    req: Request<P, ResBody, ReqBody, ReqQuery, Locals>,
+    res: Response<ResBody, Locals>,
+    next: NextFunction,
+  ): void
+  readonly limiter: L
+}
 
 /**
  * Middleware that lets a request in when a permit is free, makes it wait or refuses it otherwise, and
@@ -41,5 +49,5 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
     if (!res.headersSent) res.set('content-type', rejection.type).end(rejection.body)
   }
 
-  return Object.assign(middleware, { limiter: admission.limiter })
+  return Object.assign(middleware, { limiter: admission.limiter }) as LimitMiddleware<L>
 }

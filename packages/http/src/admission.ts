@@ -64,9 +64,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   async #wait(visit: Visit, request: AcquireRequest | undefined): Promise<Verdict> {
     const signal = visit.leaving()
     try {
-      const permit = await this.limiter.acquire({ ...request, timeout: this.#timeout, signal })
-      // The client may have left between the grant and now.
-      if (!visit.hold(permit)) return 'gone'
+      visit.hold(await this.limiter.acquire({ ...request, timeout: this.#timeout, signal }))
     } catch (error) {
       if (signal.aborted && error === signal.reason) return 'gone'
       if (isRejected(error)) return visit.over ? 'gone' : this.#rejections.make(error)
@@ -74,6 +72,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     }
     const pause = turn()
     if (pause !== undefined) await pause
+    // The client may have left between the grant and now.
     return visit.over ? 'gone' : 'admitted'
   }
 }

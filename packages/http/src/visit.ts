@@ -21,11 +21,10 @@ export abstract class Visit {
     return this.#permit !== undefined
   }
 
-  /** Keeps the permit until the end; returns false, and hands it on, if the end has come already. */
-  hold(permit: Permit): boolean {
+  /** Keeps the permit until the end, or hands it on if the end has come already. */
+  hold(permit: Permit): void {
     if (this.over) permit.release('ignored')
     else this.#permit = permit
-    return !this.over
   }
 
   /** The response is over. Later calls do nothing. */

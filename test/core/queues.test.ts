@@ -1,0 +1,211 @@
+import { BoundedSemaphore, fifo, lifo, type Queue, Semaphore, type Waiter } from '@lineclear/core'
+import { describe, expect, test } from 'vitest'
+import { ask, askTimes, flush, noteOrder, outcomes, take } from './helpers.ts'
+
+/** Lets everybody in, one after the other, and notes in which order. */
+async function serveAll(queue: number | Queue, names: readonly number[]): Promise<unknown[]> {
+  const semaphore = new BoundedSemaphore(1, { queue })
+  take(semaphore)
+  const log: unknown[] = []
+  for (const name of names) noteOrder(semaphore, log, name)
+  while (semaphore.inUse > 0) {
+    semaphore.release()
+    await flush()
+  }
+  return log
+}
+
+/** What becomes of three waiters. */
+async function askThree(queue: number | Queue): Promise<unknown[]> {
+  const semaphore = new BoundedSemaphore(1, { queue })
+  take(semaphore)
+  const waiters = askTimes(3, semaphore)
+  await flush()
+  return outcomes(waiters)
+}
+
+describe('fifo', () => {
+  test('serves the oldest first', async () => {
+    expect(await serveAll(fifo(), [1, 2, 3])).toEqual([1, 2, 3])
+  })
+
+  test('is what a number means, and the default', async () => {
+    expect(await serveAll(10, [1, 2, 3])).toEqual([1, 2, 3])
+    expect(await serveAll(Infinity, [1, 2, 3])).toEqual([1, 2, 3])
+    expect(await askThree(2)).toEqual(['pending', 'pending', 'full'])
+  })
+
+  test('refuses the newcomer when full', async () => {
+    expect(await askThree(fifo(1))).toEqual(['pending', 'full', 'full'])
+    expect(await askThree(fifo(2))).toEqual(['pending', 'pending', 'full'])
+    expect(await askThree(fifo(3))).toEqual(['pending', 'pending', 'pending'])
+  })
+})
+
+describe('lifo', () => {
+  test('serves the newest first', async () => {
+    expect(await serveAll(lifo(), [1, 2, 3])).toEqual([3, 2, 1])
+  })
+
+  test('evicts the oldest when full', async () => {
+    expect(await askThree(lifo(1))).toEqual(['evicted', 'evicted', 'pending'])
+    expect(await askThree(lifo(2))).toEqual(['evicted', 'pending', 'pending'])
+    expect(await askThree(lifo(3))).toEqual(['pending', 'pending', 'pending'])
+  })
+
+  test('lets a newcomer that fits go ahead of a heavy one that does not', async () => {
+    const semaphore = new BoundedSemaphore(2, { queue: lifo() })
+    take(semaphore)
+    const heavy = ask(semaphore, { weight: 2 })
+    const light = ask(semaphore)
+    await flush()
+    expect(outcomes([heavy, light])).toEqual(['pending', 'permit'])
+  })
+})
+
+describe.each([
+  { kind: 'fifo', make: fifo },
+  { kind: 'lifo', make: lifo },
+])('$kind', ({ kind, make }) => {
+  test('of 0 places fails the newcomer', async () => {
+    expect(await askThree(make(0))).toEqual(['full', 'full', 'full'])
+  })
+
+  test('keeps its order when somebody leaves the middle, the front or the end', async () => {
+    for (const leaver of [1, 2, 3]) {
+      const semaphore = new BoundedSemaphore(1, { queue: make() })
+      take(semaphore)
+      const controller = new AbortController()
+      const log: unknown[] = []
+      for (const name of [1, 2, 3]) {
+        noteOrder(semaphore, log, name, name === leaver ? { signal: controller.signal } : {})
+      }
+      controller.abort()
+      expect(semaphore.waiting).toBe(2)
+      for (let i = 0; i < 2; i++) {
+        semaphore.release()
+        await flush()
+      }
+      const expected = [1, 2, 3].filter((name) => name !== leaver)
+      expect(log).toEqual(kind === 'fifo' ? expected : expected.reverse())
+    }
+  })
+
+  test('counts those who wait', async () => {
+    const semaphore = new BoundedSemaphore(1, { queue: make(2) })
+    take(semaphore)
+    expect(semaphore.waiting).toBe(0)
+    askTimes(3, semaphore)
+    expect(semaphore.waiting).toBe(2)
+    semaphore.release()
+    expect(semaphore.waiting).toBe(1)
+  })
+
+  test.each([-1, 1.5, Number.NaN, -Infinity])('has no limit of %s', (limit) => {
+    expect(() => make(limit)).toThrow(RangeError)
+    expect(() => make(limit)).toThrow(`${kind} limit must be a whole number of at least 0; received ${limit}`)
+  })
+
+  test.each(['5', null, {}])('has no limit of another type: %s', (limit) => {
+    expect(() => make(limit as never)).toThrow(TypeError)
+    expect(() => make(limit as never)).toThrow(`${kind} limit must be a number; received`)
+  })
+})
+
+describe('a queue', () => {
+  test('given to two semaphores throws', () => {
+    const queue = fifo(1)
+    new Semaphore(1, { queue })
+    expect(() => new BoundedSemaphore(1, { queue })).toThrow(
+      new TypeError('queue already belongs to a semaphore; give each its own'),
+    )
+  })
+
+  test('given to a semaphore that could not be made is still free', () => {
+    const queue = fifo(1)
+    expect(() => new Semaphore(-1, { queue })).toThrow(RangeError)
+    expect(() => new Semaphore(1, { queue, timeout: -1 })).toThrow(RangeError)
+    expect(() => new Semaphore(1, { queue })).not.toThrow()
+  })
+})
+
+describe('a queue of the user', () => {
+  /** The highest priority goes next; a full queue turns away the lowest. */
+  class ByPriority implements Queue {
+    readonly seen: Waiter[] = []
+    readonly #waiters: Waiter[] = []
+
+    get size(): number {
+      return this.#waiters.length
+    }
+
+    push(newcomer: Waiter): Waiter | undefined {
+      this.seen.push(newcomer)
+      this.#waiters.push(newcomer)
+      this.#waiters.sort((a, b) => b.priority - a.priority)
+      return this.size > 3 ? this.#waiters.pop() : undefined
+    }
+
+    peek(): Waiter | undefined {
+      return this.#waiters[0]
+    }
+
+    remove(waiter: Waiter): void {
+      this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
+    }
+  }
+
+  test('decides who goes next and who is turned away', async () => {
+    const semaphore = new BoundedSemaphore(1, { queue: new ByPriority() })
+    take(semaphore)
+    const log: unknown[] = []
+    const all = [2, 1, 4, 3, 0].map((priority) => noteOrder(semaphore, log, priority, { priority }))
+    for (let i = 0; i < 3; i++) {
+      semaphore.release()
+      await flush()
+    }
+    expect(log).toEqual([4, 3, 2])
+    expect(outcomes(all)).toEqual(['permit', 'evicted', 'permit', 'permit', 'full'])
+  })
+
+  test('is told the weight, the priority and the key', () => {
+    const queue = new ByPriority()
+    const semaphore = new BoundedSemaphore(2, { queue })
+    take(semaphore)
+    ask(semaphore, { weight: 2, priority: 5, key: 'a' })
+    ask(semaphore)
+    expect(queue.seen).toMatchObject([
+      { weight: 2, priority: 5, key: 'a' },
+      { weight: 1, priority: 0, key: undefined },
+    ])
+  })
+
+  test('that turns away a heavy waiter lets those go that it held back', async () => {
+    const queue = new ByPriority()
+    const semaphore = new BoundedSemaphore(2, { queue })
+    take(semaphore)
+    const controller = new AbortController()
+    const heavy = ask(semaphore, { weight: 2, priority: 9, signal: controller.signal })
+    const light = ask(semaphore)
+    controller.abort()
+    expect(await heavy.settled).toBe(controller.signal.reason)
+    expect(await light.settled).toBe('permit')
+  })
+
+  test('may push out a heavy head for a newcomer, which then goes in', async () => {
+    class OnlyNewest extends ByPriority {
+      override push(newcomer: Waiter): Waiter | undefined {
+        const loser = this.peek()
+        if (loser !== undefined) this.remove(loser)
+        super.push(newcomer)
+        return loser
+      }
+    }
+    const semaphore = new BoundedSemaphore(2, { queue: new OnlyNewest() })
+    take(semaphore)
+    const heavy = ask(semaphore, { weight: 2 })
+    const light = ask(semaphore)
+    await flush()
+    expect(outcomes([heavy, light])).toEqual(['evicted', 'permit'])
+  })
+})
