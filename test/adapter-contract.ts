@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { Readable } from 'node:stream'
 import { BoundedSemaphore, type Limiter, type Permit } from '@lineclear/core'
 import supertest from 'supertest'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Adapter, App, Exchange, Reply } from './http/adapters.ts'
 import { Gate, listening, RawClient, turnOfTheLoop, until } from './http/helpers.ts'
 
@@ -347,9 +347,10 @@ export function adapterContract(adapter: Adapter): void {
     })
 
     it('lets onRejected answer in its place, with status and headers set', async () => {
-      const { response, text } = await refused((of: { answer: (text: string) => unknown }) => ({
+      const { response, text, errors } = await refused((of: { answer: (text: string) => unknown }) => ({
         onRejected: of.answer('come back later'),
       }))
+      expect(errors).toEqual([])
       expect([response.status, text]).toEqual([503, 'come back later'])
       expect(response.headers['content-type']).not.toContain('problem')
       expect(response.headers['retry-after']).toBeDefined()
@@ -816,7 +817,8 @@ export function adapterContract(adapter: Adapter): void {
       expect(limiter.inUse).toBe(0)
     })
 
-    it('is not called when somebody else answered it meanwhile', async () => {
+    it('is not called when somebody else answered it meanwhile, and nothing more is sent', async () => {
+      const complaints = vi.spyOn(console, 'error')
       const limiter = new BoundedSemaphore(1)
       const held = limiter.tryAcquire() as Permit
       const arrived = new Gate<Exchange>()
@@ -838,7 +840,10 @@ export function adapterContract(adapter: Adapter): void {
       await until(() => limiter.waiting === 0)
       held.release()
       await limiter.drain()
+      for (let turn = 0; turn < 10; turn++) await turnOfTheLoop()
       expect(ran).toBe(false)
+      expect(complaints).not.toHaveBeenCalled()
+      complaints.mockRestore()
     })
   })
 

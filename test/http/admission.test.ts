@@ -40,10 +40,12 @@ describe('an admission', () => {
     expect(waits).toEqual([5000, 200, undefined, 200, 5000])
   })
 
-  it("asks with the request's signal", async () => {
+  it("asks with the request's signal, key, weight and priority", async () => {
     const limiter = new Refusing(new RejectedError('full'))
     const request = new Request('http://localhost/', { signal: new AbortController().signal })
-    await new Admission({ limiter }).enter(new WebVisit(request), [])
+    const options = { limiter, key: () => 'tenant', weight: () => 3, priority: () => 7 }
+    await new Admission(options).enter(new WebVisit(request), [])
+    expect(limiter.asked[0]).toMatchObject({ key: 'tenant', weight: 3, priority: 7 })
     expect(limiter.asked[0]?.signal).toBe(request.signal)
   })
 

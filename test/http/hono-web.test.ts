@@ -68,6 +68,17 @@ describe('Hono through app.request()', () => {
     expect(limiter.inUse).toBe(0)
   })
 
+  it('frees the permit when the reader cancels between two chunks', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const body = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1)) })
+    const response = await app(limiter, () => new Response(body)).request('/')
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+    for (let chunks = 0; chunks < 5; chunks++) await reader.read()
+    expect(limiter.inUse).toBe(1)
+    await reader.cancel()
+    expect(limiter.inUse).toBe(0)
+  })
+
   it('frees the permit when the stream fails, and passes the error on', async () => {
     const limiter = new BoundedSemaphore(1)
     const body = new ReadableStream({

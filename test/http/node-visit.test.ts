@@ -1,5 +1,8 @@
 import { EventEmitter, once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { BoundedSemaphore, type Limiter } from '@lineclear/core'
 import { limit } from '@lineclear/express'
 import { limit as honoLimit } from '@lineclear/hono'
@@ -7,6 +10,7 @@ import { Admission, NodeVisit, WebVisit } from '@lineclear/http'
 import { Hono } from 'hono'
 import { createMocks } from 'node-mocks-http'
 import { describe, expect, it } from 'vitest'
+import { listening, RawClient, until } from './helpers.ts'
 
 /** A request and a response as unit tests fake them: `end()` emits finish at once, and nothing emits close. */
 function fakes() {
@@ -62,6 +66,42 @@ describe('a visit to a fake response', () => {
     }
     expect(() => res.end()).toThrow('released too often')
     expect(others.map(({ inUse }) => inUse)).toEqual([0, 0])
+  })
+})
+
+describe('a visit to a pipelined response', () => {
+  it('leaves nothing behind on a connection that stays', async () => {
+    setFlagsFromString('--expose-gc')
+    const gc = runInNewContext('gc') as () => void
+    const admission = new Admission<[], BoundedSemaphore>({ permits: 5 })
+    const held: ServerResponse[] = []
+    const server = createServer((req, res) => {
+      admission.enter(new NodeVisit(req, res), [])
+      held.push(res)
+    })
+    const client = new RawClient(await listening(server)).send('/1').send('/2')
+    await until(() => held.length === 2)
+    // In a function of its own, whose variables end with it.
+    const answerAll = (): WeakRef<ServerResponse> => {
+      const [first, second] = held.splice(0) as [ServerResponse, ServerResponse]
+      first.end('answered')
+      second.end('answered')
+      return new WeakRef(second)
+    }
+    const second = answerAll()
+    await admission.limiter.drain()
+    // node:http keeps the last request of a connection until the next one.
+    for (const path of ['/3', '/4']) {
+      client.send(path)
+      await until(() => held.length === 1)
+      held.pop()?.end('answered')
+      await admission.limiter.drain()
+    }
+    await until(() => {
+      gc()
+      return second.deref() === undefined
+    })
+    server.close().closeAllConnections()
   })
 })
 
