@@ -31,7 +31,7 @@ export interface Exchange {
 /** An application: an earlier middleware, some limits in a row on every route, and a handler. */
 export interface App {
   limits: Limits
-  before?: (exchange: Exchange) => unknown
+  before?: (exchange: Exchange) => Promise<void> | void
   handle: (exchange: Exchange) => Reply | Promise<Reply>
   /** Told of what reaches the framework's error handling, which answers 500. */
   onError?: (error: unknown) => void
@@ -73,9 +73,10 @@ function expressAdapter(name: string, make: typeof express, answersRejections: b
       const app = make()
       app.set('env', 'test')
       if (before) {
-        app.use(async (req, res, next) => {
-          await before({ req, res, url: req.originalUrl })
-          next()
+        app.use((req, res, next) => {
+          const passed = before({ req, res, url: req.originalUrl })
+          if (passed === undefined) next()
+          else passed.then(() => next())
         })
       }
       // biome-ignore lint/suspicious/noExplicitAny: the limits are those of this adapter
@@ -117,9 +118,9 @@ function koaAdapter(name: string, Make: typeof Koa, endsFailedStreams: boolean):
     create({ limits, before, handle, onError }) {
       const app = new Make()
       app.on('error', (error) => onError?.(error))
-      app.use(async (ctx, next) => {
-        await before?.({ req: ctx.req, res: ctx.res, url: ctx.originalUrl })
-        return next()
+      app.use((ctx, next) => {
+        const passed = before?.({ req: ctx.req, res: ctx.res, url: ctx.originalUrl })
+        return passed === undefined ? next() : passed.then(next)
       })
       // biome-ignore lint/suspicious/noExplicitAny: the limits are those of this adapter
       for (const middleware of limits(koaLimit, this.translation) as any[]) app.use(middleware)
@@ -156,9 +157,9 @@ const honoAdapter: Adapter = {
       onError?.(error)
       return c.text('failed', 500)
     })
-    app.use(async (c, next) => {
-      await before?.(exchange(c))
-      return next()
+    app.use((c, next) => {
+      const passed = before?.(exchange(c))
+      return passed === undefined ? next() : passed.then(next)
     })
     // biome-ignore lint/suspicious/noExplicitAny: the limits are those of this adapter
     app.use(...(limits(honoLimit, this.translation) as any[]))
