@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { type AcquireRequest, type Clock, type Limiter, type Outcome, type Queue, run } from '@lineclear/core'
 import { describe, expect, test, vi } from 'vitest'
-import { badRequests } from './core/bad-requests.ts'
+import { badRequests, noRequests } from './core/bad-requests.ts'
 import {
   ask,
   askTimes,
@@ -256,6 +256,19 @@ export function limiterContract(name: string, make: MakeLimiter): void {
         await first
         expect(await second.settled).toBe(reason)
         expect(countFree(limiter)).toBe(2)
+      })
+
+      test('of one that came in behind a woken waiter rejects it too, if neither has run', async () => {
+        const limiter = make(2, { queue: 10 })
+        const permits = [take(limiter), take(limiter)]
+        const woken = ask(limiter)
+        for (const permit of permits) permit.release()
+        const controller = new AbortController()
+        const behind = ask(limiter, { signal: controller.signal })
+        controller.abort()
+        expect(await behind.settled).toBe(controller.signal.reason)
+        expect(await woken.settled).toBe('permit')
+        expect(countFree(limiter)).toBe(1)
       })
 
       test('of the head lets the next go in its place', async () => {
@@ -547,6 +560,20 @@ export function limiterContract(name: string, make: MakeLimiter): void {
           expect(failure).toBeInstanceOf(error)
           expect(failure).toHaveProperty('message', expect.stringMatching(new RegExp(`^${field} must be `)))
           expect(failure).toHaveProperty('message', expect.stringContaining(`received ${shown}`))
+        }
+        expect(countFree(limiter)).toBe(1)
+      })
+
+      test.each(noRequests)('is anything but an object with fields: %s', async (value, shown) => {
+        const limiter = make(1)
+        const request = value as AcquireRequest
+        for (const failure of [
+          thrownBy(() => limiter.tryAcquire(request)),
+          await ask(limiter, request).settled,
+        ]) {
+          expect(failure).toEqual(
+            new TypeError(`request must be an object such as { signal }; received ${shown}`),
+          )
         }
         expect(countFree(limiter)).toBe(1)
       })

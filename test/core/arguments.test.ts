@@ -81,6 +81,15 @@ describe.each([Semaphore, BoundedSemaphore])('new %o', (Kind) => {
     )
   })
 
+  test.each([
+    { clock: 5, shown: '5' },
+    { clock: { now: () => 0 }, shown: 'an object' },
+    { clock: null, shown: 'null' },
+  ])('takes no clock of $shown', ({ clock, shown }) => {
+    const failure = thrownBy(() => new Kind(1, { clock } as never))
+    expectRefusal(failure, { error: TypeError, names: 'clock', shown })
+  })
+
   test('takes undefined for all there is', () => {
     const semaphore = new Kind(undefined, { queue: undefined, timeout: undefined, clock: undefined })
     expect(semaphore.value).toBe(1)

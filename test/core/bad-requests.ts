@@ -22,7 +22,7 @@ export const badRequests: BadRequest[] = [
   { field: 'timeout', value: '100', error: TypeError, shown: '"100"' },
   { field: 'timeout', value: null, error: TypeError, shown: 'null' },
   { field: 'signal', value: {}, error: TypeError, shown: 'an object' },
-  { field: 'signal', value: new AbortController(), error: TypeError, shown: 'an object' },
+  { field: 'signal', value: new AbortController(), error: TypeError, shown: 'an AbortController' },
   { field: 'signal', value: 'abort', error: TypeError, shown: '"abort"' },
   { field: 'signal', value: null, error: TypeError, shown: 'null' },
   { field: 'priority', value: 'high', error: TypeError, shown: '"high"' },
@@ -32,4 +32,12 @@ export const badRequests: BadRequest[] = [
   { field: 'key', value: ['a'], error: TypeError, shown: 'an array' },
   { field: 'key', value: () => 'a', error: TypeError, shown: 'a function' },
   { field: 'key', value: null, error: TypeError, shown: 'null' },
+]
+
+/** What somebody may pass in place of a request. */
+export const noRequests: [value: unknown, shown: string][] = [
+  [new AbortController().signal, 'an AbortSignal'],
+  [null, 'null'],
+  [5, '5'],
+  ['key', '"key"'],
 ]

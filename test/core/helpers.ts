@@ -122,10 +122,6 @@ export class VirtualClock implements Clock {
     return timer
   }
 
-  clearTimer(timer: unknown): void {
-    this.#timers = this.#timers.filter((other) => other !== timer)
-  }
-
   /** Timers that have yet to ring. */
   get timers(): number {
     return this.#timers.length
@@ -141,7 +137,7 @@ export class VirtualClock implements Clock {
     const end = this.#now + ms
     for (let timer = this.#nextDue(end); timer !== undefined; timer = this.#nextDue(end)) {
       this.#now = Math.max(this.#now, timer.at)
-      this.clearTimer(timer)
+      this.#timers = this.#timers.filter((other) => other !== timer)
       timer.callback()
     }
     this.#now = end

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { BoundedSemaphore, type Clock, Semaphore } from '@lineclear/core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Asked, ask, flush, outcomes, take, VirtualClock } from './helpers.ts'
@@ -135,6 +137,7 @@ describe('time-outs', () => {
     expect(waiter.outcome).toBe('pending')
     clock.advance(1)
     expect(await waiter.settled).toBe('timeout')
+    expect(clock.timersSet).toBe(1)
   })
 
   test('are not early on a platform whose timers are', async () => {
@@ -146,7 +149,6 @@ describe('time-outs', () => {
         expect(ms).toBeGreaterThanOrEqual(1)
         return timers.push(ring)
       },
-      clearTimer: () => {},
     }
     const waiter = ask(full({ clock }), { timeout: 100 })
     now = 99.5
@@ -177,10 +179,33 @@ describe('time-outs', () => {
     const clock = new VirtualClock()
     const setTimer = vi.spyOn(clock, 'setTimer')
     const waiter = ask(full({ clock }), { timeout: Number.MAX_VALUE })
-    clock.advance(10 * LONGEST_TIMER)
+    for (let round = 0; round < 3; round++) {
+      expect(setTimer).toHaveBeenLastCalledWith(expect.any(Function), LONGEST_TIMER)
+      clock.advance(LONGEST_TIMER)
+    }
     await flush()
     expect(waiter.outcome).toBe('pending')
-    expect(Math.max(...setTimer.mock.calls.map(([, ms]) => ms))).toBe(LONGEST_TIMER)
+  })
+
+  test('of lengths that do not come back leave nothing in memory', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const inner = new VirtualClock()
+    const rings: WeakRef<() => void>[] = []
+    const clock: Clock = {
+      now: () => inner.now(),
+      setTimer: (ring, ms) => {
+        rings.push(new WeakRef(ring))
+        return inner.setTimer(ring, ms)
+      },
+    }
+    const semaphore = full({ clock })
+    for (const timeout of [10, 20, 30]) ask(semaphore, { timeout })
+    inner.advance(30)
+    await flush()
+    collect()
+    expect(rings.map((ring) => ring.deref())).toEqual([undefined, undefined, undefined])
+    expect(semaphore.waiting).toBe(0)
   })
 
   test('do not touch a waiter that was handed its permit, even one that has yet to run', async () => {
@@ -226,7 +251,6 @@ describe('time-outs', () => {
         inner.setTimer(ring, ms)
         return 7
       },
-      clearTimer: () => {},
     }
     const semaphore = full({ clock, timeout: 100 })
     ask(semaphore)

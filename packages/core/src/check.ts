@@ -30,7 +30,12 @@ export function checkOptions(name: string, options: unknown, known: readonly str
 }
 
 /** An acquire request, but for whether its weight fits the limiter. */
-export function checkRequest({ weight, timeout, signal, priority, key }: AcquireRequest): void {
+export function checkRequest(request: AcquireRequest): void {
+  // A signal in place of `{ signal }` would be a request that asks for nothing, and never cancels.
+  if (typeof request !== 'object' || request === null || 'aborted' in request) {
+    throw wrongType('request', 'an object such as { signal }', request)
+  }
+  const { weight, timeout, signal, priority, key } = request
   if (weight !== undefined) checkCount('weight', weight)
   if (timeout !== undefined) checkDuration('timeout', timeout)
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
@@ -47,9 +52,19 @@ export function wrongType(name: string, wanted: string, value: unknown): TypeErr
   return new TypeError(`${name} must be ${wanted}; received ${show(value)}`)
 }
 
+function nameOf(value: object): string {
+  const name = value.constructor?.name
+  return name === undefined || name === 'Object' ? 'object' : name
+}
+
+function article(noun: string): string {
+  return /^[aeiou]/i.test(noun) ? `an ${noun}` : `a ${noun}`
+}
+
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'function') return 'a function'
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
+  if (typeof value === 'object' && value !== null)
+    return article(Array.isArray(value) ? 'array' : nameOf(value))
   return String(value)
 }

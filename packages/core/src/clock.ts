@@ -1,15 +1,24 @@
+import { wrongType } from './check.ts'
+
 /** Where time comes from. Give a semaphore another one to run it on simulated time. */
 export interface Clock {
   /** Milliseconds on a clock that never goes back. */
   now(): number
-  /** Calls back once, `ms` from now. Returns what `clearTimer` takes. */
+  /**
+   * Calls back once, `ms` from now. The timer it returns may have `ref` and `unref`, as in Node, so
+   * that one nobody waits for keeps no process alive.
+   */
   setTimer(callback: () => void, ms: number): unknown
-  clearTimer(timer: unknown): void
 }
 
 /** The platform's clock. It looks its functions up at each call, so fake timers work. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   setTimer: (callback, ms) => setTimeout(callback, ms),
-  clearTimer: (timer) => clearTimeout(timer as number),
+}
+
+export function checkClock(clock: Partial<Clock> | null): void {
+  if (typeof clock?.now !== 'function' || typeof clock.setTimer !== 'function') {
+    throw wrongType('clock', 'a clock, with now and setTimer', clock)
+  }
 }

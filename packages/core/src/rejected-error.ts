@@ -21,7 +21,11 @@ const V8Error: ErrorConstructor & { stackTraceLimit?: number } = Error
  * what an overloaded process does most, and capturing a stack is most of its cost.
  */
 export class RejectedError extends Error {
-  override readonly name = 'RejectedError'
+  static {
+    // On the prototype before any is made: the first line of the stack is written as it is made.
+    RejectedError.prototype.name = 'RejectedError'
+  }
+
   readonly reason: RejectionReason
   /** Seconds after which another attempt makes sense, where the limiter knows. */
   readonly retryAfter: number | undefined

@@ -11,6 +11,8 @@ export async function run<T>(
 ): Promise<T> {
   const permit = await limiter.acquire(request)
   try {
+    // It may have aborted between the grant and now.
+    if (request?.signal?.aborted) throw request.signal.reason
     const result = await work(permit)
     permit.release()
     return result

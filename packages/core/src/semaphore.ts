@@ -1,6 +1,6 @@
 import { unwatchAbort, watchAbort } from './abort.ts'
 import { checkCount, checkDuration, checkOptions, checkRequest } from './check.ts'
-import { type Clock, systemClock } from './clock.ts'
+import { type Clock, checkClock, systemClock } from './clock.ts'
 import { Deadlines } from './deadlines.ts'
 import { HandOver } from './hand-over.ts'
 import type { AcquireRequest, Limiter, Permit } from './limiter.ts'
@@ -45,6 +45,7 @@ export class Semaphore implements Limiter {
     checkOptions('options', options, ['queue', 'timeout', 'clock'])
     const { queue = Infinity, timeout = Infinity, clock = systemClock } = options
     checkDuration('timeout', timeout)
+    checkClock(clock)
     this.#free = value
     this.timeout = timeout
     this.#queue = own(queue)
