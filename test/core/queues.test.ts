@@ -129,6 +129,39 @@ describe('a queue', () => {
   })
 })
 
+describe('full', () => {
+  test.each([
+    ['fifo(2)', () => fifo(2), [false, false, true]],
+    ['fifo(0)', () => fifo(0), [true, true, true]],
+    ['fifo()', () => fifo(), [false, false, false]],
+    // It makes room by evicting the oldest.
+    ['lifo(2)', () => lifo(2), [false, false, false]],
+    ['lifo(0)', () => lifo(0), [true, true, true]],
+  ])('says whether a newcomer to %s would be refused, after each of three', (_, queue, expected) => {
+    const semaphore = new BoundedSemaphore(1, { queue: queue() })
+    take(semaphore)
+    const seen = expected.map(() => {
+      const { full } = semaphore
+      ask(semaphore)
+      return full
+    })
+    expect(seen).toEqual(expected)
+  })
+
+  test('is true of a closed semaphore, and false with a queue that does not say', () => {
+    const closed = new Semaphore()
+    closed.close()
+    const { full, ...silent } = {
+      full: true,
+      size: 0,
+      push: () => undefined,
+      peek: () => undefined,
+      remove() {},
+    }
+    expect([closed.full, new Semaphore(1, { queue: silent }).full]).toEqual([full, false])
+  })
+})
+
 describe('a queue of the user', () => {
   /** The highest priority goes next; a full queue turns away the lowest. */
   class ByPriority implements Queue {

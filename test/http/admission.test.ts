@@ -49,6 +49,26 @@ describe('an admission', () => {
     expect(limiter.asked[0]?.signal).toBe(request.signal)
   })
 
+  it('makes no signal for a request that a full limiter refuses at once', async () => {
+    let made = 0
+    class Counting extends WebVisit {
+      override leaving(): AbortSignal {
+        made++
+        return super.leaving()
+      }
+    }
+    const limiter = new BoundedSemaphore(1, { queue: 1 })
+    const admission = new Admission({ limiter })
+    const enter = (): unknown => admission.enter(new Counting(new Request('http://localhost/')), [])
+    expect(enter()).toBe('admitted')
+    const queued = enter()
+    expect([limiter.full, made]).toEqual([true, 1])
+    expect(await enter()).toMatchObject({ reason: 'full' })
+    expect(made).toBe(1)
+    limiter.close()
+    expect(await queued).toMatchObject({ reason: 'closed' })
+  })
+
   it('passes on an error that is no rejection', async () => {
     const limiter = new Refusing(new Error('broken'))
     await expect(new Admission({ limiter }).enter(visit(), [])).rejects.toThrow('broken')

@@ -67,6 +67,11 @@ export class Semaphore implements Limiter {
     return this.#queue.size
   }
 
+  /** Whether an `acquire()` that finds no permit free is refused at once: the queue is full, or closed. */
+  get full(): boolean {
+    return this.#closed !== undefined || (this.#queue.full ?? false)
+  }
+
   tryAcquire(request?: AcquireRequest): Permit | undefined {
     const weight = request === undefined ? 1 : this.#weigh(request)
     if (!this.#admits(weight) || request?.signal?.aborted) return undefined

@@ -44,9 +44,10 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
   }
 
   async function refuse(rejection: Rejection, req: Request, res: Response): Promise<void> {
-    res.status(rejection.status).set(rejection.headers)
-    await onRejected?.(rejection, req, res)
-    if (!res.headersSent) res.set('content-type', rejection.type).end(rejection.body)
+    res.statusCode = rejection.status
+    for (const name in rejection.headers) res.setHeader(name, rejection.headers[name] as string)
+    if (onRejected !== undefined) await onRejected(rejection, req, res)
+    if (!res.headersSent) res.setHeader('content-type', rejection.type).end(rejection.body)
   }
 
   return Object.assign(middleware, { limiter: admission.limiter }) as LimitMiddleware<L>

@@ -59,12 +59,14 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
       return undefined
     }
     if (verdict === 'gone') return unsent()
-    c.status(verdict.status as ContentfulStatusCode)
-    for (const name in verdict.headers) c.header(name, verdict.headers[name])
-    const answer = await onRejected?.(verdict, c)
-    return answer instanceof Response
-      ? answer
-      : c.body(verdict.body, { headers: { 'content-type': verdict.type } })
+    const status = verdict.status as ContentfulStatusCode
+    if (onRejected !== undefined) {
+      c.status(status)
+      for (const name in verdict.headers) c.header(name, verdict.headers[name])
+      const answer = await onRejected(verdict, c)
+      if (answer instanceof Response) return answer
+    }
+    return c.body(verdict.body, status, { ...verdict.headers, 'content-type': verdict.type })
   }
 
   return Object.assign(middleware, { limiter: admission.limiter })

@@ -7,9 +7,10 @@ import type { Visit } from './visit.ts'
 /** What an adapter does next: call the handler, nothing at all, or send the refusal. */
 export type Verdict = 'admitted' | 'gone' | Rejection
 
-/** Whatever a limiter may say of itself beyond the interface. */
-interface Timed {
+/** What a limiter may say of itself beyond the interface. */
+interface Informative {
   readonly timeout?: unknown
+  readonly full?: unknown
 }
 
 const QUEUE_TIMEOUT = 5000
@@ -26,7 +27,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     this.limiter = limiterFor(options)
     this.#options = { ...options }
     this.#rejections = new Rejections(this.limiter, options)
-    const { timeout } = this.limiter as Timed
+    const { timeout } = this.limiter as Informative
     const timed = typeof timeout === 'number' && timeout !== Infinity
     this.#timeout = options.queueTimeout ?? (timed ? undefined : QUEUE_TIMEOUT)
   }
@@ -62,11 +63,12 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   }
 
   async #wait(visit: Visit, request: AcquireRequest | undefined): Promise<Verdict> {
-    const signal = visit.leaving()
+    // Who is refused at once needs no signal, which costs more than all the rest of a refusal.
+    const signal = (this.limiter as Informative).full === true ? undefined : visit.leaving()
     try {
       visit.hold(await this.limiter.acquire({ ...request, timeout: this.#timeout, signal }))
     } catch (error) {
-      if (signal.aborted && error === signal.reason) return 'gone'
+      if (signal?.aborted && error === signal.reason) return 'gone'
       if (isRejected(error)) return visit.over ? 'gone' : this.#rejections.make(error)
       throw error
     }

@@ -31,7 +31,7 @@ export class Rejections {
   readonly #status: number
   readonly #retryAfter: number | false
   readonly #policy: boolean
-  readonly #problem: object
+  readonly #bodies: Record<RejectionReason, string>
 
   constructor(limiter: Limiter, options: Shape) {
     const perKey = options.key !== undefined
@@ -39,7 +39,13 @@ export class Rejections {
     this.#status = options.statusCode ?? (perKey ? 429 : 503)
     this.#retryAfter = options.retryAfter ?? 1
     this.#policy = options.headers ?? true
-    this.#problem = perKey ? QUOTA_EXCEEDED : REDUCED_CAPACITY
+    const problem = { ...(perKey ? QUOTA_EXCEEDED : REDUCED_CAPACITY), status: this.#status }
+    this.#bodies = Object.fromEntries(
+      Object.entries(DETAILS).map(([reason, detail]) => [
+        reason,
+        JSON.stringify({ ...problem, detail, reason }),
+      ]),
+    ) as Record<RejectionReason, string>
   }
 
   make({ reason, retryAfter }: RejectedError): Rejection {
@@ -49,8 +55,7 @@ export class Rejections {
     if (this.#policy && typeof limit === 'number') {
       headers['ratelimit-policy'] = `"${POLICY}";q=${limit};qu="concurrent-requests"`
     }
-    const problem = { ...this.#problem, status: this.#status, detail: DETAILS[reason], reason }
-    return { reason, status: this.#status, headers, body: JSON.stringify(problem), type: TYPE }
+    return { reason, status: this.#status, headers, body: this.#bodies[reason], type: TYPE }
   }
 }
 

@@ -27,11 +27,11 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
     if (verdict === 'admitted') return next()
     if (verdict === 'gone') return undefined
     ctx.status = verdict.status
-    ctx.set(verdict.headers)
-    await onRejected?.(verdict, ctx)
+    for (const name in verdict.headers) ctx.set(name, verdict.headers[name] as string)
+    if (onRejected !== undefined) await onRejected(verdict, ctx)
     if (ctx.body !== undefined || ctx.headerSent) return undefined
+    ctx.set('content-type', verdict.type)
     ctx.body = verdict.body
-    ctx.type = verdict.type
     return undefined
   }
 

@@ -13,6 +13,10 @@ export function fifo(limit: number = Infinity): Queue {
 }
 
 class Fifo extends Line {
+  get full(): boolean {
+    return this.size >= this.limit
+  }
+
   push(newcomer: Waiter): Waiter | undefined {
     this.list.append(newcomer)
     return this.overflow()

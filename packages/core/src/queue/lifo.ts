@@ -14,6 +14,10 @@ export function lifo(limit: number = Infinity): Queue {
 }
 
 class Lifo extends Line {
+  get full(): boolean {
+    return this.limit === 0
+  }
+
   push(newcomer: Waiter): Waiter | undefined {
     this.list.prepend(newcomer)
     return this.overflow()

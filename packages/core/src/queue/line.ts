@@ -6,16 +6,18 @@ import type { Queue } from './queue.ts'
 /** What fifo and lifo share: the front of the line goes next, and its end has to leave a full one. */
 export abstract class Line implements Queue {
   protected readonly list: LinkedList<Waiter> = new LinkedList()
-  readonly #limit: number
+  protected readonly limit: number
 
   constructor(name: string, limit: number) {
     checkCount(`${name} limit`, limit, 0, true)
-    this.#limit = limit
+    this.limit = limit
   }
 
   get size(): number {
     return this.list.size
   }
+
+  abstract get full(): boolean
 
   abstract push(newcomer: Waiter): Waiter | undefined
 
@@ -28,7 +30,7 @@ export abstract class Line implements Queue {
   }
 
   protected overflow(): Waiter | undefined {
-    if (this.list.size <= this.#limit) return undefined
+    if (this.list.size <= this.limit) return undefined
     const last = this.list.last
     if (last !== undefined) this.list.remove(last)
     return last

@@ -8,6 +8,9 @@ export interface Queue {
   /** How many wait. */
   readonly size: number
 
+  /** Whether a newcomer would have no place now. A queue that does not say counts as not full. */
+  readonly full?: boolean
+
   /**
    * Lets a newcomer join. Returns whoever has no place, the newcomer or somebody already waiting,
    * which is then no longer in the queue; or `undefined` when there is room for all.
