@@ -1,0 +1,33 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { build } from './build.ts'
+
+// Measures the built packages on plain node. A loader such as tsx would not do: to keep their names it
+// wraps every function at run time, which costs more than what is measured here.
+
+const PARTS = ['core', 'http']
+const USAGE = `Usage: pnpm bench <part>
+
+  core   the semaphores beside their peers: time and memory (about two minutes)
+  http   a do-nothing route with and without the middleware (about three minutes)
+
+All results are ratios within one run; an absolute number means little on another machine.`
+
+const part = process.argv[2] ?? ''
+if (PARTS.includes(part)) process.exitCode = measure(part)
+else {
+  console.error(USAGE)
+  process.exitCode = 2
+}
+
+function measure(part: string): number {
+  const built = build()
+  // Ctrl-C reaches the child as well; stay to clean up after it.
+  process.once('SIGINT', () => {})
+  try {
+    const { status } = spawnSync(process.execPath, [join(built.folder, `${part}.js`)], { stdio: 'inherit' })
+    return status ?? 1
+  } finally {
+    built.remove()
+  }
+}
