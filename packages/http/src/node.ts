@@ -12,7 +12,18 @@ const VISITS: unique symbol = Symbol('lineclear visits')
 const SOCKET: unique symbol = Symbol('lineclear socket')
 
 /** What a visit lasts as long as: the response, or the socket of a connection that was upgraded. */
-type Host = (NodeResponse | Socket) & { [VISITS]?: NodeVisit | undefined; [SOCKET]?: Socket | undefined }
+interface Host {
+  on(event: 'close' | 'finish', listener: (this: Host) => void): unknown
+  /** Undefined on HTTP/2, where the stream tells. */
+  readonly destroyed?: boolean
+  readonly writableEnded: boolean
+  readonly writableFinished?: boolean
+  readonly statusCode?: number
+  readonly socket?: Socket | null
+  readonly stream?: { readonly aborted: boolean; readonly destroyed: boolean }
+  [VISITS]?: NodeVisit | undefined
+  [SOCKET]?: Socket | undefined
+}
 
 const LEFT = new Error('The client left')
 
@@ -57,11 +68,11 @@ export class NodeVisit extends Visit {
   }
 }
 
-/** `destroyed` alone is undefined on HTTP/2, and false for a pipelined response whose socket is gone. */
+/** `destroyed` alone is false for a pipelined response whose socket is gone. */
 function isOver(request: NodeRequest, host: Host): boolean {
-  if (host.destroyed || request.socket?.destroyed) return true
-  if ('stream' in request && request.stream?.destroyed) return true
-  return 'writableEnded' in host && host.writableEnded
+  // Asking for the stream where there is none walks the whole prototype chain, which is long in Express.
+  const destroyed = host.destroyed ?? host.stream?.destroyed
+  return destroyed || host.writableEnded || request.socket?.destroyed || false
 }
 
 function listen(request: NodeRequest, host: Host): void {
@@ -70,7 +81,7 @@ function listen(request: NodeRequest, host: Host): void {
   host.on('finish', onOver)
   // A pipelined response has no socket until its turn comes; if the socket dies first, Node 20 and
   // 22 never close the response.
-  if ('socket' in host && host.socket === null && request.socket) watchSocket(request.socket, host)
+  if (host.socket === null && request.socket) watchSocket(request.socket, host)
 }
 
 function onOver(this: Host): void {
@@ -96,11 +107,9 @@ function endVisits(host: Host): void {
   if (failure !== undefined) throw failure.error
 }
 
-function outcomeOf(host: Host): Outcome {
-  if (!('statusCode' in host)) return 'success'
-  const { statusCode, writableFinished } = host as ServerResponse
-  const aborted = 'stream' in host && host.stream?.aborted
-  if (!writableFinished || aborted) return 'ignored'
+function outcomeOf({ statusCode, writableFinished, stream }: Host): Outcome {
+  if (statusCode === undefined) return 'success'
+  if (!writableFinished || stream?.aborted) return 'ignored'
   return statusCode === 429 || statusCode === 503 || statusCode === 504 ? 'dropped' : 'success'
 }
 
