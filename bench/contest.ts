@@ -50,6 +50,7 @@ const rows: Record<Row, (name: string) => Promise<number>> = {
     return time(() => gate.free(COUNT.free), COUNT.free, 5)
   },
   crowd(name) {
+    globalThis.gc?.()
     let gate = open(name, COUNT.crowd)
     return time(() => gate.crowd(COUNT.crowd), COUNT.crowd, 4, {
       beforeEach: () => {
@@ -125,7 +126,6 @@ if (process.send !== undefined) {
   const [row, name] = process.argv.slice(2) as [Row, string]
   serve(() => {
     kept.length = 0
-    globalThis.gc?.()
     return rows[row](name)
   })
 }

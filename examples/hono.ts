@@ -6,8 +6,8 @@ import { listen } from './listen.ts'
 
 const app = new Hono()
 
-// Two at once; four more may wait, for 800 ms at most; the rest is refused.
-const limited = limit({ permits: 2, queue: 4, queueTimeout: 800 })
+// Two at once; four more may wait, for 700 ms at most; the rest is refused.
+const limited = limit({ permits: 2, queue: 4, queueTimeout: 700 })
 
 app.get('/work/:name', limited, async (c) => {
   const { name } = c.req.param()

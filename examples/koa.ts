@@ -5,8 +5,8 @@ import { listen } from './listen.ts'
 
 const app = new Koa()
 
-// Two at once; four more may wait, for 800 ms at most; the rest is refused.
-const limited = limit({ permits: 2, queue: 4, queueTimeout: 800, skip: (ctx) => ctx.path === '/status' })
+// Two at once; four more may wait, for 700 ms at most; the rest is refused.
+const limited = limit({ permits: 2, queue: 4, queueTimeout: 700, skip: (ctx) => ctx.path === '/status' })
 
 app.use(limited)
 

@@ -13,7 +13,7 @@ app.get('/health', (_req, res) => {
 app.use(limit({ permits: 100 }))
 
 // ... and a lower one for the route that is expensive. Who finds ten waiting is refused at once.
-const reports = limit({ permits: 1, queue: 10, queueTimeout: 2000, retryAfter: 5 })
+const reports = limit({ permits: 1, queue: 10, queueTimeout: 10_000, retryAfter: 5 })
 
 app.get('/report', reports, async (_req, res) => {
   await new Promise((resolve) => setTimeout(resolve, 300))

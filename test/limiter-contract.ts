@@ -231,6 +231,25 @@ export function limiterContract(name: string, make: MakeLimiter): void {
         expect(countFree(limiter)).toBe(1)
       })
 
+      test('of a signal that others listen to as well rejects waiting and granted alike', async () => {
+        for (const granted of [false, true]) {
+          const limiter = make(1)
+          const permit = take(limiter)
+          const controller = new AbortController()
+          const noted: string[] = []
+          for (const name of ['once', 'again'])
+            controller.signal.addEventListener('abort', () => noted.push(name))
+          const waiter = ask(limiter, { signal: controller.signal })
+          controller.signal.addEventListener('abort', () => noted.push('later'))
+          if (granted) permit.release()
+          controller.abort()
+          expect(await waiter.settled).toBe(controller.signal.reason)
+          expect(noted).toEqual(['once', 'again', 'later'])
+          if (!granted) permit.release()
+          expect(countFree(limiter)).toBe(1)
+        }
+      })
+
       test('after the hand-over moves the permit on to the next waiter', async () => {
         const limiter = make(1, { queue: 10 })
         const permit = take(limiter)
@@ -573,6 +592,20 @@ export function limiterContract(name: string, make: MakeLimiter): void {
         ]) {
           expect(failure).toEqual(
             new TypeError(`request must be an object such as { signal }; received ${shown}`),
+          )
+        }
+        expect(countFree(limiter)).toBe(1)
+      })
+
+      test('is one with a field that none has', async () => {
+        const limiter = make(1)
+        const request = { timeOut: 5 } as AcquireRequest
+        for (const failure of [
+          thrownBy(() => limiter.tryAcquire(request)),
+          await ask(limiter, request).settled,
+        ]) {
+          expect(failure).toEqual(
+            new TypeError('request has no option "timeOut"; it knows weight, timeout, signal, priority, key'),
           )
         }
         expect(countFree(limiter)).toBe(1)

@@ -21,7 +21,7 @@ export async function showTimeline(example: string): Promise<void> {
   // The first request of a process is slow; it shall not be part of the timeline.
   await fetch(`${server.url}/status`)
 
-  console.log(`${example}: limit({ permits: 2, queue: 4, queueTimeout: 800 }), 500 ms of work a request\n`)
+  console.log(`${example}: limit({ permits: 2, queue: 4, queueTimeout: 700 }), 500 ms of work a request\n`)
   origin = performance.now()
 
   async function request(name: string, patience?: number): Promise<void> {

@@ -59,7 +59,8 @@ describe.each([Semaphore, BoundedSemaphore])('new %o', (Kind) => {
     { queue: '5', error: TypeError, shown: '"5"' },
     { queue: null, error: TypeError, shown: 'null' },
     { queue: [], error: TypeError, shown: 'an array' },
-    { queue: { push() {}, peek() {} }, error: TypeError, shown: 'an object' },
+    { queue: { size: 0, push() {}, peek() {} }, error: TypeError, shown: 'an object' },
+    { queue: { push() {}, peek() {}, remove() {} }, error: TypeError, shown: 'an object' },
     { queue: () => {}, error: TypeError, shown: 'a function' },
   ])('takes no queue of $shown', ({ queue, error, shown }) => {
     const failure = thrownBy(() => new Kind(1, { queue } as never))
@@ -93,7 +94,7 @@ describe.each([Semaphore, BoundedSemaphore])('new %o', (Kind) => {
   test('takes undefined for all there is', () => {
     const semaphore = new Kind(undefined, { queue: undefined, timeout: undefined, clock: undefined })
     expect(semaphore.value).toBe(1)
-    expect(semaphore.timeout).toBe(Infinity)
+    expect(semaphore.timeout).toBeUndefined()
     expect(new Kind(1, undefined).value).toBe(1)
   })
 

@@ -38,6 +38,7 @@ export const badRequests: BadRequest[] = [
 export const noRequests: [value: unknown, shown: string][] = [
   [new AbortController().signal, 'an AbortSignal'],
   [null, 'null'],
+  [[], 'an array'],
   [5, '5'],
   ['key', '"key"'],
 ]

@@ -232,7 +232,7 @@ describe('close', () => {
     const removed = vi.spyOn(signal, 'removeEventListener')
     ask(semaphore, { timeout: 1000, signal })
     semaphore.close()
-    expect(clock.referencedTimers).toBe(0)
+    expect(clock.timers).toBe(0)
     expect(removed).toHaveBeenCalledOnce()
   })
 })

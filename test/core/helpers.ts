@@ -87,10 +87,6 @@ export function thrownBy(action: () => unknown): unknown {
 interface Timer {
   at: number
   callback: () => void
-  /** As Node's: whether it keeps the process alive. */
-  referenced: boolean
-  ref(): void
-  unref(): void
 }
 
 /** Time that passes only when told to. Its timers overflow as those of the platforms do. */
@@ -104,22 +100,12 @@ export class VirtualClock implements Clock {
     return this.#now
   }
 
-  setTimer(callback: () => void, ms: number): Timer {
+  setTimer(callback: () => void, ms: number): () => void {
     const delay = ms >= 1 && ms <= 2 ** 31 - 1 ? ms : 1
-    const timer: Timer = {
-      at: this.#now + delay,
-      callback,
-      referenced: true,
-      ref: () => {
-        timer.referenced = true
-      },
-      unref: () => {
-        timer.referenced = false
-      },
-    }
+    const timer: Timer = { at: this.#now + delay, callback }
     this.timersSet++
     this.#timers.push(timer)
-    return timer
+    return () => this.#cancel(timer)
   }
 
   /** Timers that have yet to ring. */
@@ -127,17 +113,12 @@ export class VirtualClock implements Clock {
     return this.#timers.length
   }
 
-  /** Timers that keep the process alive. */
-  get referencedTimers(): number {
-    return this.#timers.filter(({ referenced }) => referenced).length
-  }
-
   /** Time passes and each timer rings when due. No microtask runs. */
   advance(ms: number): void {
     const end = this.#now + ms
     for (let timer = this.#nextDue(end); timer !== undefined; timer = this.#nextDue(end)) {
       this.#now = Math.max(this.#now, timer.at)
-      this.#timers = this.#timers.filter((other) => other !== timer)
+      this.#cancel(timer)
       timer.callback()
     }
     this.#now = end
@@ -146,6 +127,10 @@ export class VirtualClock implements Clock {
   /** Time passes while the process is busy: the timers that are due ring at the next `advance`. */
   block(ms: number): void {
     this.#now += ms
+  }
+
+  #cancel(timer: Timer): void {
+    this.#timers = this.#timers.filter((other) => other !== timer)
   }
 
   #nextDue(end: number): Timer | undefined {

@@ -39,6 +39,12 @@ describe('a RejectedError', () => {
     expect(Error.stackTraceLimit).toBe(limit)
   })
 
+  test('leaves Error.stackTraceLimit as it was when it is made wrongly', () => {
+    Error.stackTraceLimit = 7
+    expect(() => new RejectedError('full', null as never)).toThrow(TypeError)
+    expect(Error.stackTraceLimit).toBe(7)
+  })
+
   test('leaves other errors their stack', () => {
     new RejectedError('full')
     expect(new Error('other').stack).toContain('rejected-error.test.ts')

@@ -86,7 +86,7 @@ class Race {
     expect(this.#semaphore.inUse).toBe(0)
     expect(this.#semaphore.waiting).toBe(0)
     expect(this.#semaphore.value).toBe(this.#semaphore.limit)
-    expect(this.#clock.referencedTimers).toBe(0)
+    expect(this.#clock.timers).toBe(0)
   }
 
   #compareStates(): void {

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { BoundedSemaphore, type Clock, Semaphore } from '@lineclear/core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type Asked, ask, flush, outcomes, take, VirtualClock } from './helpers.ts'
+import { ask, flush, outcomes, take, VirtualClock } from './helpers.ts'
 
 const LONGEST_TIMER = 2 ** 31 - 1
 
@@ -140,39 +140,46 @@ describe('time-outs', () => {
     expect(clock.timersSet).toBe(1)
   })
 
-  test('are not early on a platform whose timers are', async () => {
-    let now = 0
-    const timers: (() => void)[] = []
+  test('are over when their timer rings, though the clock has not come so far', async () => {
+    let ring = (): void => {}
     const clock: Clock = {
-      now: () => now,
-      setTimer: (ring, ms) => {
-        expect(ms).toBeGreaterThanOrEqual(1)
-        return timers.push(ring)
+      now: () => 0,
+      setTimer: (callback) => {
+        ring = callback
+        return () => {}
       },
     }
-    const waiter = ask(full({ clock }), { timeout: 100 })
-    now = 99.5
-    timers.pop()?.()
+    const semaphore = full({ clock })
+    const waiters = [100, 100].map((timeout) => ask(semaphore, { timeout }))
+    ring()
     await flush()
-    expect(waiter.outcome).toBe('pending')
-    now = 100
-    timers.pop()?.()
-    expect(await waiter.settled).toBe('timeout')
-    expect(timers).toEqual([])
+    expect(outcomes(waiters)).toEqual(['timeout', 'timeout'])
   })
 
-  test('all happen at once when the process was too busy for its timers', async () => {
-    const clock = new VirtualClock()
-    const semaphore = full({ clock })
-    const waiters: Asked[] = []
-    for (const timeout of [10, 20, 10]) {
-      waiters.push(ask(semaphore, { timeout }))
-      clock.block(5)
+  test('work under fake timers that leave the clock alone', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const semaphore = full({ timeout: 5000 })
+      const [early, late] = [ask(semaphore), ask(semaphore, { timeout: 9000 })]
+      vi.advanceTimersByTime(5000)
+      await flush()
+      expect(outcomes([early, late])).toEqual(['timeout', 'pending'])
+      vi.advanceTimersByTime(4000)
+      await flush()
+      expect(late.outcome).toBe('timeout')
+    } finally {
+      vi.useRealTimers()
     }
-    clock.block(1000)
-    clock.advance(0)
-    await flush()
-    expect(outcomes(waiters)).toEqual(['timeout', 'timeout', 'timeout'])
+  })
+
+  test('set under fake timers and left leave nothing that keeps later ones from ringing', async () => {
+    const semaphore = full()
+    vi.useFakeTimers()
+    const controller = new AbortController()
+    ask(semaphore, { timeout: 1, signal: controller.signal })
+    controller.abort()
+    vi.useRealTimers()
+    expect(await ask(semaphore, { timeout: 1 }).settled).toBe('timeout')
   })
 
   test('never ask for a timer longer than platforms have', async () => {
@@ -243,42 +250,35 @@ describe('time-outs', () => {
     expect(await ask(semaphore, { timeout: 0 }).settled).toBe('permit')
   })
 
-  test('work where a timer is only a number', async () => {
-    const inner = new VirtualClock()
-    const clock: Clock = {
-      now: () => inner.now(),
-      setTimer: (ring, ms) => {
-        inner.setTimer(ring, ms)
-        return 7
-      },
-    }
-    const semaphore = full({ clock, timeout: 100 })
-    ask(semaphore)
-    semaphore.release()
-    const waiter = ask(semaphore)
-    inner.advance(100)
-    expect(await waiter.settled).toBe('timeout')
-  })
-
   test('are shown by the semaphore', () => {
-    expect(new Semaphore().timeout).toBe(Infinity)
+    expect(new Semaphore().timeout).toBeUndefined()
     expect(new BoundedSemaphore(1, { timeout: 5 }).timeout).toBe(5)
   })
 })
 
 describe('a timer', () => {
+  test('is cancelled with the last wait it was set for, whatever the lengths', () => {
+    const clock = new VirtualClock()
+    const semaphore = full({ clock })
+    const controller = new AbortController()
+    for (let timeout = 1000; timeout < 2000; timeout++) ask(semaphore, { timeout, signal: controller.signal })
+    expect(clock.timers).toBe(1000)
+    controller.abort()
+    expect(clock.timers).toBe(0)
+  })
+
   test('keeps the process alive only while somebody waits for it', () => {
     const clock = new VirtualClock()
     const semaphore = full({ clock, timeout: 100 })
     ask(semaphore)
-    expect(clock.referencedTimers).toBe(1)
+    expect(clock.timers).toBe(1)
     semaphore.release()
-    expect(clock.referencedTimers).toBe(0)
+    expect(clock.timers).toBe(0)
     const controller = new AbortController()
     ask(semaphore, { signal: controller.signal })
-    expect(clock.referencedTimers).toBe(1)
+    expect(clock.timers).toBe(1)
     controller.abort()
-    expect(clock.referencedTimers).toBe(0)
+    expect(clock.timers).toBe(0)
   })
 
   /** What a program prints, and its exit code: `null` if it had to be stopped. */

@@ -1,6 +1,7 @@
+import { getEventListeners } from 'node:events'
 import { BoundedSemaphore } from '@lineclear/core'
 import { limit } from '@lineclear/hono'
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { Gate, turnOfTheLoop, until } from './helpers.ts'
 
@@ -98,6 +99,84 @@ describe('Hono through app.request()', () => {
     expect(limiter.inUse).toBe(1)
     client.abort()
     expect(limiter.inUse).toBe(0)
+  })
+
+  it('frees the permit when the signal aborts while the handler works', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const client = new AbortController()
+    const entered = new Gate()
+    const server = app(limiter, () => {
+      entered.open()
+      return new Promise(() => {})
+    })
+    server.request('/', { signal: client.signal })
+    await entered.opened
+    client.abort()
+    expect(limiter.inUse).toBe(0)
+  })
+
+  it('frees the permit once when the signal aborts before the handler answers a stream', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const client = new AbortController()
+    const gate = new Gate<Response>()
+    const response = app(limiter, () => gate.opened).request('/', { signal: client.signal })
+    await until(() => limiter.inUse === 1)
+    client.abort()
+    gate.open(new Response(new ReadableStream()))
+    await response
+    expect(limiter.inUse).toBe(0)
+  })
+
+  it('never calls the handler of a request that had been aborted before', async () => {
+    const limiter = new BoundedSemaphore(1)
+    let ran = false
+    const server = app(limiter, () => {
+      ran = true
+      return new Response()
+    })
+    await server.request('/', { signal: AbortSignal.abort() })
+    expect([ran, limiter.inUse]).toEqual([false, 0])
+  })
+
+  it('leaves the queue when a signal aborts that others listen to', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const permit = limiter.tryAcquire()
+    const client = new AbortController()
+    const server = new Hono()
+    server.use((c, next) => {
+      c.req.raw.signal.addEventListener('abort', () => {})
+      return next()
+    })
+    server.use(limit({ limiter })).get('/', (c) => c.text('never'))
+    const response = server.request('/', { signal: client.signal })
+    await until(() => limiter.waiting === 1)
+    client.abort()
+    await response
+    expect(limiter.waiting).toBe(0)
+    permit?.release()
+    expect(limiter.inUse).toBe(0)
+  })
+
+  it('frees the permit when inner middleware has read the body or holds its reader', async () => {
+    const limiter = new BoundedSemaphore(1)
+    for (const read of [(c: Context) => c.res.text(), (c: Context) => c.res.body?.getReader()]) {
+      const server = new Hono().use(limit({ limiter }))
+      server.use(async (c, next) => {
+        await next()
+        await read(c)
+      })
+      server.get('/', (c) => c.text('hello'))
+      await server.request('/')
+      expect(limiter.inUse).toBe(0)
+    }
+  })
+
+  it('listens to no signal any more when the response is over', async () => {
+    const { signal } = new AbortController()
+    const request = new Request('http://localhost/', { signal })
+    const limiter = new BoundedSemaphore(1)
+    await (await app(limiter, () => new Response('hello')).request(request)).text()
+    expect(getEventListeners(request.signal, 'abort')).toEqual([])
   })
 
   it('frees the permit of a HEAD request, whose body Hono drops', async () => {

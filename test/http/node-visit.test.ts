@@ -10,11 +10,21 @@ import { Admission, NodeVisit, WebVisit } from '@lineclear/http'
 import { Hono } from 'hono'
 import { createMocks } from 'node-mocks-http'
 import { describe, expect, it } from 'vitest'
-import { listening, RawClient, until } from './helpers.ts'
+import { listening, RawClient, turnOfTheLoop, until } from './helpers.ts'
 
 /** A request and a response as unit tests fake them: `end()` emits finish at once, and nothing emits close. */
 function fakes() {
   return createMocks({}, { eventEmitter: EventEmitter })
+}
+
+const complaining: Limiter = {
+  tryAcquire: () => ({
+    release() {
+      throw new Error('released too often')
+    },
+    [Symbol.dispose]() {},
+  }),
+  acquire: () => Promise.reject(new Error('not needed')),
 }
 
 describe('a visit to a fake response', () => {
@@ -51,15 +61,6 @@ describe('a visit to a fake response', () => {
 
   it('gives back every permit, and tells of the limiter that complains', () => {
     const others = [new BoundedSemaphore(1), new BoundedSemaphore(1)]
-    const complaining: Limiter = {
-      tryAcquire: () => ({
-        release() {
-          throw new Error('released too often')
-        },
-        [Symbol.dispose]() {},
-      }),
-      acquire: () => Promise.reject(new Error('not needed')),
-    }
     const { req, res } = fakes()
     for (const limiter of [others[0], complaining, others[1]] as Limiter[]) {
       new Admission({ limiter }).enter(new NodeVisit(req, res), [])
@@ -105,6 +106,21 @@ describe('a visit to a pipelined response', () => {
   })
 })
 
+describe('visits to several pipelined responses', () => {
+  it('all end with their socket, though one limiter complains', () => {
+    const limiter = new BoundedSemaphore(3)
+    const socket = new EventEmitter()
+    for (const each of [limiter, complaining, limiter, complaining, limiter]) {
+      const { res } = fakes()
+      Object.assign(res, { socket: null })
+      new Admission<[]>({ limiter: each }).enter(new NodeVisit({ socket } as never, res), [])
+    }
+    expect(limiter.inUse).toBe(3)
+    expect(() => socket.emit('close')).toThrow(AggregateError)
+    expect(limiter.inUse).toBe(0)
+  })
+})
+
 describe('a visit without a response, as at an upgrade', () => {
   it('ends when the socket closes', async () => {
     const limiter = new BoundedSemaphore(1)
@@ -119,6 +135,29 @@ describe('a visit without a response, as at an upgrade', () => {
 })
 
 describe('requests that resume together', () => {
+  it('go on at most 32 in a turn of the event loop', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const admission = new Admission({ limiter })
+    const permit = limiter.tryAcquire()
+    const visits = Array.from({ length: 100 }, () => new WebVisit(new Request('http://localhost/')))
+    let resumed = 0
+    for (const visit of visits) {
+      Promise.resolve(admission.enter(visit, [])).then(() => {
+        resumed++
+        // Answers at once, which lets the next one in.
+        visit.end('success')
+      })
+    }
+    await turnOfTheLoop()
+    permit?.release()
+    const turns: number[] = []
+    for (let before = 0; before < 100; before = resumed) {
+      await turnOfTheLoop()
+      turns.push(resumed - before)
+    }
+    expect(Math.max(...turns)).toBe(32)
+  })
+
   it('go on in the order they came, and not if they left before their turn', async () => {
     const limiter = new BoundedSemaphore(1)
     const admission = new Admission({ limiter })
@@ -136,6 +175,8 @@ describe('requests that resume together', () => {
       }
       return verdict
     })
+    // A new turn: what other tests resumed in this one does not count.
+    await turnOfTheLoop()
     limiter.resize(40)
     permit?.release()
     expect((await Promise.all(verdicts)).indexOf('gone')).toBe(39)

@@ -31,7 +31,8 @@ export function unwatchAbort(waiter: Waiter): void {
 }
 
 function onAbort(event: Event): void {
-  const signal = event.currentTarget as AbortSignal
+  // Not currentTarget: Node 20 to 24 set it to null for all but the first listener of a signal.
+  const signal = event.target as AbortSignal
   const waiters = watched.get(signal)
   if (waiters === undefined) return
   // Each leaves the map as it goes, which iteration allows.

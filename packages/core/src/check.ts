@@ -29,12 +29,15 @@ export function checkOptions(name: string, options: unknown, known: readonly str
   }
 }
 
+const REQUEST_FIELDS = ['weight', 'timeout', 'signal', 'priority', 'key']
+
 /** An acquire request, but for whether its weight fits the limiter. */
 export function checkRequest(request: AcquireRequest): void {
   // A signal in place of `{ signal }` would be a request that asks for nothing, and never cancels.
-  if (typeof request !== 'object' || request === null || 'aborted' in request) {
+  if (typeof request !== 'object' || request === null || Array.isArray(request) || 'aborted' in request) {
     throw wrongType('request', 'an object such as { signal }', request)
   }
+  checkOptions('request', request, REQUEST_FIELDS)
   const { weight, timeout, signal, priority, key } = request
   if (weight !== undefined) checkCount('weight', weight)
   if (timeout !== undefined) checkDuration('timeout', timeout)

@@ -4,17 +4,17 @@ import { wrongType } from './check.ts'
 export interface Clock {
   /** Milliseconds on a clock that never goes back. */
   now(): number
-  /**
-   * Calls back once, `ms` from now. The timer it returns may have `ref` and `unref`, as in Node, so
-   * that one nobody waits for keeps no process alive.
-   */
-  setTimer(callback: () => void, ms: number): unknown
+  /** Calls back once, `ms` from now. Returns what cancels it. */
+  setTimer(callback: () => void, ms: number): () => void
 }
 
 /** The platform's clock. It looks its functions up at each call, so fake timers work. */
 export const systemClock: Clock = {
   now: () => performance.now(),
-  setTimer: (callback, ms) => setTimeout(callback, ms),
+  setTimer: (callback, ms) => {
+    const timer = setTimeout(callback, ms)
+    return () => clearTimeout(timer)
+  },
 }
 
 export function checkClock(clock: Partial<Clock> | null): void {

@@ -55,7 +55,9 @@ class Lane {
   readonly #clock: Clock
   readonly #expire: (waiter: Waiter) => void
   readonly #retire: () => void
-  #timer: unknown
+  #cancel: (() => void) | undefined
+  /** What the timer is set for. */
+  #due = 0
 
   constructor(clock: Clock, expire: (waiter: Waiter) => void, retire: () => void) {
     this.#clock = clock
@@ -65,34 +67,28 @@ class Lane {
 
   add(deadline: Deadline): void {
     this.#deadlines.append(deadline)
-    if (this.#timer === undefined) this.#arm(deadline)
-    else if (this.#deadlines.size === 1) setRef(this.#timer, true)
+    if (this.#deadlines.size === 1) this.#arm(deadline)
   }
 
   remove(deadline: Deadline): void {
     this.#deadlines.remove(deadline)
-    // An idle timer stays armed, since the next waiter is likely near, but keeps no process alive.
-    if (this.#deadlines.size === 0) setRef(this.#timer, false)
+    if (this.#deadlines.size > 0) return
+    this.#cancel?.()
+    this.#retire()
   }
 
   #arm(first: Deadline): void {
-    const wait = Math.ceil(first.at - this.#clock.now())
-    this.#timer = this.#clock.setTimer(this.#ring, Math.min(Math.max(wait, 1), LONGEST_TIMER))
+    const now = this.#clock.now()
+    const wait = Math.min(Math.max(Math.ceil(first.at - now), 1), LONGEST_TIMER)
+    this.#due = Math.min(first.at, now + wait)
+    this.#cancel = this.#clock.setTimer(this.#ring, wait)
   }
 
   readonly #ring = (): void => {
-    this.#timer = undefined
-    const now = this.#clock.now()
+    // What the timer was set for is due, also where fake timers leave `now` behind.
+    const now = Math.max(this.#clock.now(), this.#due)
     let first = this.#deadlines.first
     for (; first !== undefined && first.at <= now; first = this.#deadlines.first) this.#expire(first.waiter)
-    if (first === undefined) this.#retire()
-    else this.#arm(first)
+    if (first !== undefined) this.#arm(first)
   }
-}
-
-function setRef(timer: unknown, on: boolean): void {
-  // Node, Bun and Deno's node timers are objects; elsewhere a timer is a number.
-  if (typeof timer !== 'object' || timer === null) return
-  const { ref, unref } = timer as { ref?: () => void; unref?: () => void }
-  ;(on ? ref : unref)?.call(timer)
 }

@@ -2,6 +2,13 @@
 
 /** Anything one can acquire a permit from. Other limiters wrap one to add a feature. */
 export interface Limiter {
+  /** How many permits there are, where the limiter knows. A limiter around another passes it on. */
+  readonly limit?: number
+  /** The longest wait in ms where a request does not say, if it has one. */
+  readonly timeout?: number | undefined
+  /** Whether an `acquire()` that finds no permit free is refused at once, where the limiter knows. */
+  readonly full?: boolean
+
   /**
    * A permit now, if one is free and nobody is ahead; otherwise `undefined`. Never waits, never
    * queues, and ignores `timeout`. Also `undefined` when `signal` has aborted.

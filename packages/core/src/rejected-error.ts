@@ -31,9 +31,10 @@ export class RejectedError extends Error {
   readonly retryAfter: number | undefined
 
   constructor(reason: RejectionReason, options: { cause?: unknown; retryAfter?: number } = {}) {
+    const cause = 'cause' in options ? { cause: options.cause } : undefined
     const frames = V8Error.stackTraceLimit
     V8Error.stackTraceLimit = 0
-    super(MESSAGES[reason], 'cause' in options ? { cause: options.cause } : undefined)
+    super(MESSAGES[reason], cause)
     V8Error.stackTraceLimit = frames as number
     this.reason = reason
     this.retryAfter = options.retryAfter

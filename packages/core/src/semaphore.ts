@@ -26,8 +26,8 @@ export interface SemaphoreOptions {
  * @throws TypeError or RangeError for a bad value or option, naming it.
  */
 export class Semaphore implements Limiter {
-  /** The longest wait in ms, unless a request says otherwise. */
-  readonly timeout: number
+  /** The longest wait in ms, unless a request says otherwise. Undefined if it was not given: for ever. */
+  readonly timeout: number | undefined
   readonly #queue: Queue
   readonly #granted = new HandOver((waiter) => {
     unwatchAbort(waiter)
@@ -43,8 +43,8 @@ export class Semaphore implements Limiter {
   constructor(value: number = 1, options: SemaphoreOptions = {}) {
     checkCount('value', value)
     checkOptions('options', options, ['queue', 'timeout', 'clock'])
-    const { queue = Infinity, timeout = Infinity, clock = systemClock } = options
-    checkDuration('timeout', timeout)
+    const { queue = Infinity, timeout, clock = systemClock } = options
+    if (timeout !== undefined) checkDuration('timeout', timeout)
     checkClock(clock)
     this.#free = value
     this.timeout = timeout
@@ -194,7 +194,7 @@ export class Semaphore implements Limiter {
       this.#grant(waiter)
       return promise
     }
-    const timeout = request?.timeout ?? this.timeout
+    const timeout = request?.timeout ?? this.timeout ?? Infinity
     if (timeout === 0) return Promise.reject(this.#rejection('timeout'))
     const loser = this.#queue.push(waiter)
     if (loser === waiter) return Promise.reject(this.#rejection('full'))

@@ -46,7 +46,11 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
   async function refuse(rejection: Rejection, req: Request, res: Response): Promise<void> {
     res.statusCode = rejection.status
     for (const name in rejection.headers) res.setHeader(name, rejection.headers[name] as string)
-    if (onRejected !== undefined) await onRejected(rejection, req, res)
+    if (onRejected !== undefined) {
+      if ((await onRejected(rejection, req, res)) === true) return
+      // Express 5 renders a template in a later turn, and crashes if it is answered by then.
+      await new Promise(setImmediate)
+    }
     if (!res.headersSent) res.setHeader('content-type', rejection.type).end(rejection.body)
   }
 

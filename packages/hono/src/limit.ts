@@ -5,8 +5,9 @@ import {
   type NodeRequest,
   type NodeResponse,
   NodeVisit,
+  type Rejection,
+  throughWeb,
   type Verdict,
-  WebVisit,
 } from '@lineclear/http'
 import type { Context, MiddlewareHandler, Next } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
@@ -33,40 +34,36 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
     return verdict === 'admitted' ? next() : act(verdict, c, next)
   }
 
-  async function web(c: Context, next: Next): Promise<Response | undefined> {
-    const visit = new WebVisit(c.req.raw)
-    const verdict = await admission.enter(visit, [c])
-    try {
-      const refusal = await act(verdict, c, next)
-      if (refusal !== undefined) return refusal
-    } catch (error) {
-      visit.end('ignored')
-      throw error
-    }
-    const response = await visit.until(c.res)
-    if (response !== c.res) c.res = response
-    return undefined
-  }
-
   async function act(
     pending: Verdict | Promise<Verdict>,
     c: Context,
     next: Next,
-  ): Promise<Response | undefined> {
+  ): ReturnType<MiddlewareHandler> {
     const verdict = await pending
-    if (verdict === 'admitted') {
+    if (verdict === 'admitted') return next()
+    return verdict === 'gone' ? unsent() : refuse(verdict, c)
+  }
+
+  async function web(c: Context, next: Next): ReturnType<MiddlewareHandler> {
+    const serve = async (): Promise<Response> => {
       await next()
-      return undefined
+      return c.res
     }
-    if (verdict === 'gone') return unsent()
-    const status = verdict.status as ContentfulStatusCode
+    const refused = (rejection: Rejection): Promise<Response> => refuse(rejection, c)
+    const response = (await throughWeb(admission, c.req.raw, [c], serve, refused)) ?? unsent()
+    if (!c.finalized) return response
+    if (response !== c.res) c.res = response
+  }
+
+  async function refuse(rejection: Rejection, c: Context): Promise<Response> {
+    const status = rejection.status as ContentfulStatusCode
     if (onRejected !== undefined) {
       c.status(status)
-      for (const name in verdict.headers) c.header(name, verdict.headers[name])
-      const answer = await onRejected(verdict, c)
+      for (const name in rejection.headers) c.header(name, rejection.headers[name])
+      const answer = await onRejected(rejection, c)
       if (answer instanceof Response) return answer
     }
-    return c.body(verdict.body, status, { ...verdict.headers, 'content-type': verdict.type })
+    return c.body(rejection.body, status, { ...rejection.headers, 'content-type': rejection.type })
   }
 
   return Object.assign(middleware, { limiter: admission.limiter })

@@ -7,12 +7,6 @@ import type { Visit } from './visit.ts'
 /** What an adapter does next: call the handler, nothing at all, or send the refusal. */
 export type Verdict = 'admitted' | 'gone' | Rejection
 
-/** What a limiter may say of itself beyond the interface. */
-interface Informative {
-  readonly timeout?: unknown
-  readonly full?: unknown
-}
-
 const QUEUE_TIMEOUT = 5000
 
 /** Decides about each request of one `limit(...)`; adapters only translate. */
@@ -27,9 +21,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     this.limiter = limiterFor(options)
     this.#options = { ...options }
     this.#rejections = new Rejections(this.limiter, options)
-    const { timeout } = this.limiter as Informative
-    const timed = typeof timeout === 'number' && timeout !== Infinity
-    this.#timeout = options.queueTimeout ?? (timed ? undefined : QUEUE_TIMEOUT)
+    this.#timeout = options.queueTimeout ?? (this.limiter.timeout === undefined ? QUEUE_TIMEOUT : undefined)
   }
 
   /**
@@ -48,9 +40,17 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     if (key === undefined && weight === undefined && priority === undefined) return this.#acquire(visit)
     return then(key?.(...context), (key) =>
       then(weight?.(...context), (weight) =>
-        then(priority?.(...context), (priority) => this.#acquire(visit, { key, weight, priority })),
+        then(priority?.(...context), (priority) =>
+          this.#acquire(visit, { key, weight: this.#atMostAll(weight), priority }),
+        ),
       ),
     )
+  }
+
+  /** More than the limit, which may just have been lowered, is all there is: it goes in alone. */
+  #atMostAll(weight: number | undefined): number | undefined {
+    const { limit } = this.limiter
+    return typeof weight === 'number' && limit !== undefined && limit > 0 && weight > limit ? limit : weight
   }
 
   #acquire(visit: Visit, request?: AcquireRequest): MaybePromise<Verdict> {
@@ -64,7 +64,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
 
   async #wait(visit: Visit, request: AcquireRequest | undefined): Promise<Verdict> {
     // Who is refused at once needs no signal, which costs more than all the rest of a refusal.
-    const signal = (this.limiter as Informative).full === true ? undefined : visit.leaving()
+    const signal = this.limiter.full ? undefined : visit.leaving()
     try {
       visit.hold(await this.limiter.acquire({ ...request, timeout: this.#timeout, signal }))
     } catch (error) {

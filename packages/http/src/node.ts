@@ -7,9 +7,10 @@ import { Visit } from './visit.ts'
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
 
-// On the response itself, which is cheaper than a WeakMap: its visits, newest first.
-const VISITS: unique symbol = Symbol('lineclear visits')
-const SOCKET: unique symbol = Symbol('lineclear socket')
+// On the response itself, which is cheaper than a WeakMap: its visits, newest first. Registered symbols,
+// so that two copies of this package see each other's.
+const VISITS: unique symbol = Symbol.for('lineclear visits 1')
+const SOCKET: unique symbol = Symbol.for('lineclear socket 1')
 
 /** What a visit lasts as long as: the response, or the socket of a connection that was upgraded. */
 interface Host {
@@ -63,8 +64,9 @@ export class NodeVisit extends Visit {
   }
 
   override end(outcome: Outcome): void {
+    const waits = !this.holds
     super.end(outcome)
-    this.#leaving?.abort(LEFT)
+    if (waits) this.#leaving?.abort(LEFT)
   }
 }
 
@@ -85,26 +87,28 @@ function listen(request: NodeRequest, host: Host): void {
 }
 
 function onOver(this: Host): void {
-  endVisits(this)
+  endVisits([this])
 }
 
-function endVisits(host: Host): void {
-  const newest = host[VISITS]
-  if (newest === undefined) return
-  host[VISITS] = undefined
-  const socket = host[SOCKET]
-  if (socket !== undefined) pipelined.get(socket)?.delete(host)
-  const outcome = outcomeOf(host)
-  let failure: { error: unknown } | undefined
-  for (let visit: NodeVisit | undefined = newest; visit !== undefined; visit = visit.next) {
-    try {
-      visit.end(outcome)
-    } catch (error) {
-      // One limiter's complaint must not keep the other permits.
-      failure ??= { error }
+function endVisits(hosts: Iterable<Host>): void {
+  const failures: unknown[] = []
+  for (const host of hosts) {
+    let visit = host[VISITS]
+    if (visit === undefined) continue
+    host[VISITS] = undefined
+    const socket = host[SOCKET]
+    if (socket !== undefined) pipelined.get(socket)?.delete(host)
+    const outcome = outcomeOf(host)
+    for (; visit !== undefined; visit = visit.next) {
+      try {
+        visit.end(outcome)
+      } catch (error) {
+        // One limiter's complaint must not keep the other permits.
+        failures.push(error)
+      }
     }
   }
-  if (failure !== undefined) throw failure.error
+  if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures)
 }
 
 function outcomeOf({ statusCode, writableFinished, stream }: Host): Outcome {
@@ -128,5 +132,5 @@ function watchSocket(socket: Socket, host: Host): void {
 }
 
 function onSocketClose(this: Socket): void {
-  for (const host of pipelined.get(this) ?? []) endVisits(host)
+  endVisits(pipelined.get(this) ?? [])
 }

@@ -15,6 +15,7 @@ interface OwnLimiter {
   /** How many may wait, first come first served, or a queue such as `lifo(100)`. 0 rejects at once. Default 100. */
   queue?: number | Queue | undefined
   limiter?: undefined
+  key?: undefined
 }
 
 interface GivenLimiter<L extends Limiter> {
@@ -44,7 +45,8 @@ export interface CommonOptions<Context extends unknown[]> {
   retryAfter?: number | false | undefined
   /**
    * Called for each refusal, with status and headers already set on the response. It may answer in
-   * our place, and may be async; if it has not by the time it is done, the default body is sent.
+   * our place, and may be async; if it has not when it is done, the default body is sent. To answer
+   * later, from a callback, return true. In Hono, return a Response.
    */
   onRejected?: ((rejection: Rejection, ...context: Context) => unknown) | undefined
   /** Send `RateLimit-Policy` with refusals, if the limiter tells its `limit`. Default true. */
@@ -93,7 +95,7 @@ export function limiterFor<Context extends unknown[], L extends Limiter>(
     throw new TypeError('key has no effect on permits, which all share: give a limiter that looks at the key')
   }
   // Who gives no limiter cannot choose L: it is a BoundedSemaphore.
-  return new BoundedSemaphore(permits, { queue: queue ?? DEFAULT_QUEUE }) as Limiter as L
+  return new BoundedSemaphore(permits, { queue: queue === undefined ? DEFAULT_QUEUE : queue }) as Limiter as L
 }
 
 function isLimiter(limiter: Partial<Limiter> | null): boolean {

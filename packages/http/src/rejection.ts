@@ -27,7 +27,7 @@ type Shape = Pick<CommonOptions<never[]>, 'statusCode' | 'retryAfter' | 'headers
 
 /** Makes the refusals of one limit. */
 export class Rejections {
-  readonly #limiter: Limiter & { readonly limit?: unknown }
+  readonly #limiter: Limiter
   readonly #status: number
   readonly #retryAfter: number | false
   readonly #policy: boolean
@@ -52,7 +52,7 @@ export class Rejections {
     const headers: Record<string, string> = {}
     if (this.#retryAfter !== false) headers['retry-after'] = jittered(retryAfter ?? this.#retryAfter)
     const { limit } = this.#limiter
-    if (this.#policy && typeof limit === 'number') {
+    if (this.#policy && limit !== undefined) {
       headers['ratelimit-policy'] = `"${POLICY}";q=${limit};qu="concurrent-requests"`
     }
     return { reason, status: this.#status, headers, body: this.#bodies[reason], type: TYPE }

@@ -1,6 +1,9 @@
 /** Resumed requests per turn of the event loop; ten thousand in one turn would stop it for 0.1 s. */
 const PER_TURN = 32
 
+// As it is now: a fake one that never calls would hold up every request for good.
+const defer = globalThis.setImmediate as typeof setImmediate | undefined
+
 const line: (() => void)[] = []
 let left = PER_TURN
 let scheduled = false
@@ -10,22 +13,22 @@ let scheduled = false
  * this one has resumed enough. Nobody overtakes. Without `setImmediate`, always now.
  */
 export function turn(): Promise<void> | undefined {
-  if (typeof setImmediate !== 'function') return undefined
-  if (!scheduled) schedule()
-  if (left > 0 && line.length === 0) {
+  if (defer === undefined) return undefined
+  if (!scheduled) schedule(defer)
+  if (left > 0) {
     left--
     return undefined
   }
   return new Promise((resolve) => line.push(resolve))
 }
 
-function schedule(): void {
+function schedule(defer: typeof setImmediate): void {
   scheduled = true
-  setImmediate(() => {
+  defer(() => {
     const resumed = line.splice(0, PER_TURN)
     left = PER_TURN - resumed.length
     scheduled = false
-    if (line.length > 0) schedule()
+    if (line.length > 0) schedule(defer)
     for (const resume of resumed) resume()
   })
 }

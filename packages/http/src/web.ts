@@ -1,11 +1,37 @@
-import type { Limiter } from '@lineclear/core'
+import type { Limiter, Outcome } from '@lineclear/core'
+import type { Admission } from './admission.ts'
+import type { Rejection } from './rejection.ts'
 import { Visit } from './visit.ts'
 
 const inside = new WeakMap<Request, WebVisit[]>()
 
 /**
+ * One request through a limit, for a handler that returns a Response: asks for a permit, serves, and
+ * keeps the permit until the response is over. Resolves with what is to be sent: what `serve` or
+ * `refuse` made, or nothing for a client that left before it was served. Rejects as they do.
+ */
+export async function throughWeb<Context extends unknown[]>(
+  admission: Admission<Context>,
+  request: Request,
+  context: Context,
+  serve: () => Promise<Response>,
+  refuse: (rejection: Rejection) => Promise<Response>,
+): Promise<Response | undefined> {
+  const visit = new WebVisit(request)
+  try {
+    const verdict = await admission.enter(visit, context)
+    if (verdict === 'gone') return undefined
+    if (verdict !== 'admitted') return await refuse(verdict)
+    return await visit.until(await serve())
+  } catch (error) {
+    visit.end('ignored')
+    throw error
+  }
+}
+
+/**
  * A visit that ends with a web Response: when its body was read to the end, failed or was
- * cancelled, or when the request's signal aborts. Pass the response through `until`.
+ * cancelled, or when the request's signal aborts, even while it is being served.
  */
 export class WebVisit extends Visit {
   readonly #request: Request
@@ -15,7 +41,9 @@ export class WebVisit extends Visit {
     this.#request = request
   }
 
-  arrive(limiter: Limiter, key: string | undefined): 'admitted' | undefined {
+  arrive(limiter: Limiter, key: string | undefined): 'gone' | 'admitted' | undefined {
+    const { signal } = this.#request
+    if (signal.aborted) return 'gone'
     const visits = inside.get(this.#request) ?? []
     if (visits.some((visit) => visit.limiter === limiter && visit.key === key && visit.holds))
       return 'admitted'
@@ -23,48 +51,49 @@ export class WebVisit extends Visit {
     this.key = key
     visits.push(this)
     inside.set(this.#request, visits)
+    signal.addEventListener('abort', this.#onAbort)
     return undefined
   }
 
-  /** Touching a request's signal costs more than the limiter on some servers; only a wait does. */
   leaving(): AbortSignal {
     return this.#request.signal
   }
 
+  override end(outcome: Outcome): void {
+    this.#request.signal.removeEventListener('abort', this.#onAbort)
+    super.end(outcome)
+  }
+
   /**
    * Ends the visit when the response is over. Returns a response to send in place of the given one,
-   * the same unless it has a body that is not all there yet.
+   * the same unless it has a body to watch.
    */
   async until(response: Response): Promise<Response> {
     if (!this.holds) return response
     const { body, status } = response
-    if (body === null || this.#request.method === 'HEAD' || status === 101 || status === 0) {
+    // A body that somebody else reads cannot be watched, and a HEAD response's is never read.
+    if (body === null || body.locked || this.#request.method === 'HEAD' || status === 101 || status === 0) {
       this.end('success')
       return response
     }
     return new Response(await this.#watch(body), response)
   }
 
+  readonly #onAbort = (): void => this.end('ignored')
+
   async #watch(body: ReadableStream<Uint8Array>): Promise<ReadableStream<Uint8Array>> {
-    const { signal } = this.#request
-    const onAbort = (): void => over('ignored')
-    const over = (outcome: 'success' | 'ignored'): void => {
-      signal.removeEventListener('abort', onAbort)
-      this.end(outcome)
-    }
     const reader = body.getReader()
     const read = (): Promise<ReadResult> =>
       reader.read().then(
         (result) => {
-          if (result.done) over('success')
+          if (result.done) this.end('success')
           return result
         },
         (error) => {
-          over('ignored')
+          this.end('ignored')
           throw error
         },
       )
-    signal.addEventListener('abort', onAbort)
     const ahead = await readAhead(read)
     return new ReadableStream(
       {
@@ -73,8 +102,8 @@ export class WebVisit extends Visit {
           if (done) controller.close()
           else controller.enqueue(value)
         },
-        cancel(reason) {
-          over('ignored')
+        cancel: (reason) => {
+          this.end('ignored')
           return reader.cancel(reason)
         },
       },

@@ -28,8 +28,11 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
     if (verdict === 'gone') return undefined
     ctx.status = verdict.status
     for (const name in verdict.headers) ctx.set(name, verdict.headers[name] as string)
-    if (onRejected !== undefined) await onRejected(verdict, ctx)
-    if (ctx.body !== undefined || ctx.headerSent) return undefined
+    const { body } = ctx
+    if (onRejected !== undefined) {
+      const answered = (await onRejected(verdict, ctx)) === true || ctx.body !== body || ctx.headerSent
+      if (answered) return undefined
+    }
     ctx.set('content-type', verdict.type)
     ctx.body = verdict.body
     return undefined

@@ -17,5 +17,6 @@ export function own(queue: number | Queue): Queue {
 }
 
 function isQueue(queue: Partial<Queue> | null): boolean {
-  return [queue?.push, queue?.peek, queue?.remove].every((method) => typeof method === 'function')
+  const methods = [queue?.push, queue?.peek, queue?.remove]
+  return typeof queue?.size === 'number' && methods.every((method) => typeof method === 'function')
 }

@@ -17,7 +17,7 @@ export interface Queue {
    */
   push(newcomer: Waiter): Waiter | undefined
 
-  /** Who goes next; stays in the queue until removed. `undefined` when nobody waits. */
+  /** Who goes next; stays in the queue until removed. `undefined` only when nobody waits. */
   peek(): Waiter | undefined
 
   /** Takes out a waiter of this queue: it goes in, gave up, or ran out of time. */
