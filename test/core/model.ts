@@ -150,10 +150,16 @@ export class Model {
         this.#line.shift()
         this.inUse += next.weight
         this.entered.push(next.id)
-        this.#untold.push(next)
+        // One that is told at once while others wait behind it leaves no trace.
+        if (this.#mayGiveUp(next) || this.#line.length === 0) this.#untold.push(next)
       } else break
     }
     this.#noticeIdle()
+  }
+
+  /** Whether it is told later than at once: it has a signal, or comes behind one that has. */
+  #mayGiveUp(caller: Caller): boolean {
+    return caller.signal !== undefined || this.#untold.some((other) => other.signal !== undefined)
   }
 
   #noticeIdle(): void {

@@ -25,14 +25,14 @@ export class Deadlines {
       lane = new Lane(this.#clock, this.#expire, () => this.#lanes.delete(timeout))
       this.#lanes.set(timeout, lane)
     }
-    waiter.deadline = new Deadline(waiter, this.#clock.now() + timeout, lane)
-    lane.add(waiter.deadline)
+    const deadline = new Deadline(waiter, this.#clock.now() + timeout, lane)
+    waiter.deadline = deadline
+    lane.add(deadline)
   }
 
   /** Does nothing for a waiter without a deadline. */
   remove(waiter: Waiter): void {
-    waiter.deadline?.lane.remove(waiter.deadline)
-    waiter.deadline = undefined
+    waiter.deadline?.cancel()
   }
 }
 
@@ -41,12 +41,18 @@ export class Deadline implements Linked<Deadline> {
   next: Deadline | undefined = undefined
   readonly waiter: Waiter
   readonly at: number
-  readonly lane: Lane
+  #lane: Lane | undefined
 
   constructor(waiter: Waiter, at: number, lane: Lane) {
     this.waiter = waiter
     this.at = at
-    this.lane = lane
+    this.#lane = lane
+  }
+
+  /** Later calls do nothing. */
+  cancel(): void {
+    this.#lane?.remove(this)
+    this.#lane = undefined
   }
 }
 

@@ -4,27 +4,37 @@ import type { Waiter } from './waiter.ts'
 const settled = Promise.resolve()
 
 /**
- * Waiters that hold their permits but have not been told yet, in the order of the grants. Until it is
- * told, a waiter can still give up. One is told a microtask, so that it runs before the next is told:
- * if it cancels the next one, it does so in time.
+ * Tells waiters that they hold their permits, in the order of the grants. One with a signal is told in
+ * a microtask of its own: until then it can give up, also when the one told before it cancels it. One
+ * without a signal is told at once, unless others have yet to be told.
  */
 export class HandOver {
   readonly #granted = new LinkedList<Waiter>()
   readonly #tell: (waiter: Waiter) => void
+  #told = false
   #scheduled = false
 
   constructor(tell: (waiter: Waiter) => void) {
     this.#tell = tell
   }
 
-  get size(): number {
-    return this.#granted.size
+  /** Whether somebody who was granted a permit in this turn, and had nobody behind it, has yet to run. */
+  get busy(): boolean {
+    return this.#told || this.#granted.size > 0
   }
 
-  add(waiter: Waiter): void {
-    waiter.granted = true
-    this.#granted.append(waiter)
-    if (!this.#scheduled) this.#schedule()
+  /** `last` says that nobody waits behind it. */
+  add(waiter: Waiter, last: boolean): void {
+    if (waiter.signal !== undefined || this.#granted.size > 0) {
+      waiter.grant()
+      this.#granted.append(waiter)
+      this.#schedule()
+      return
+    }
+    this.#tell(waiter)
+    if (!last) return
+    this.#told = true
+    this.#schedule()
   }
 
   remove(waiter: Waiter): void {
@@ -32,12 +42,13 @@ export class HandOver {
   }
 
   #schedule(): void {
+    if (this.#scheduled) return
     this.#scheduled = true
     settled.then(this.#tellNext)
   }
 
   readonly #tellNext = (): void => {
-    this.#scheduled = false
+    this.#scheduled = this.#told = false
     const next = this.#granted.first
     if (next === undefined) return
     this.#granted.remove(next)

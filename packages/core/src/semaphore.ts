@@ -144,7 +144,7 @@ export class Semaphore implements Limiter {
   }
 
   get #crowded(): boolean {
-    return this.#queue.size > 0 || this.#granted.size > 0
+    return this.#queue.size > 0 || this.#granted.busy
   }
 
   /** Whether this weight may go in now, ahead of nobody. */
@@ -226,7 +226,7 @@ export class Semaphore implements Limiter {
   #grant(waiter: Waiter): void {
     this.#free -= waiter.weight
     this.#deadlines.remove(waiter)
-    this.#granted.add(waiter)
+    this.#granted.add(waiter, this.#queue.size === 0)
   }
 
   /** A waiter gives up or is told to; granted but not told yet, its permit moves on. */
