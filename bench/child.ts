@@ -42,6 +42,8 @@ export class Child {
 /** In the child: answers each question, and exits with the parent. */
 export function serve(answer: (question: string) => unknown): void {
   process.on('disconnect', () => process.exit())
+  // Gone before we listened.
+  if (!process.connected) process.exit()
   process.on('message', async (question) => {
     process.send?.(await answer(question as string))
   })

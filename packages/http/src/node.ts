@@ -7,23 +7,36 @@ import { Visit } from './visit.ts'
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
 
-// On the response itself, which is cheaper than a WeakMap: its visits, newest first. Registered symbols,
-// so that two copies of this package see each other's.
-const VISITS: unique symbol = Symbol.for('lineclear visits 1')
-const SOCKET: unique symbol = Symbol.for('lineclear socket 1')
-
 /** What a visit lasts as long as: the response, or the socket of a connection that was upgraded. */
 interface Host {
-  on(event: 'close' | 'finish', listener: (this: Host) => void): unknown
+  on(event: 'close' | 'finish', listener: () => void): unknown
   /** Undefined on HTTP/2, where the stream tells. */
   readonly destroyed?: boolean
   readonly writableEnded: boolean
   readonly writableFinished?: boolean
   readonly statusCode?: number
   readonly socket?: Socket | null
-  readonly stream?: { readonly aborted: boolean; readonly destroyed: boolean }
-  [VISITS]?: NodeVisit | undefined
-  [SOCKET]?: Socket | undefined
+  readonly stream?: Stream
+}
+
+interface Stream extends Carrier {
+  readonly aborted: boolean
+  readonly destroyed: boolean
+}
+
+// The visits in progress hang on the connection: on the socket, or on the stream of HTTP/2. Not on the
+// response, whose prototype Express changes, after which adding a property costs more than all the rest
+// of a visit; nor in a WeakMap, which costs the garbage collector several times that.
+const CONNECTION: unique symbol = Symbol('lineclear connection')
+
+interface Carrier {
+  [CONNECTION]?: Connection
+}
+
+interface Connection {
+  /** In the order they came; those of several responses where requests are pipelined. */
+  readonly visits: NodeVisit[]
+  watched: boolean
 }
 
 const LEFT = new Error('The client left')
@@ -33,28 +46,30 @@ const LEFT = new Error('The client left')
  * socket closes under a pipelined response. Without a response, with the request's socket.
  */
 export class NodeVisit extends Visit {
-  next: NodeVisit | undefined
+  readonly host: Host
   readonly #request: NodeRequest
-  readonly #host: Host
   #leaving: AbortController | undefined
 
   constructor(request: NodeRequest, response: NodeResponse | undefined) {
     super()
     this.#request = request
-    this.#host = response ?? request.socket
+    this.host = response ?? request.socket
   }
 
   arrive(limiter: Limiter, key: string | undefined): 'gone' | 'admitted' | undefined {
-    if (isOver(this.#request, this.#host)) return 'gone'
-    const newest = this.#host[VISITS]
-    for (let visit = newest; visit !== undefined; visit = visit.next) {
+    const { host } = this
+    if (isOver(this.#request, host)) return 'gone'
+    const connection = connectionOf(this.#request, host)
+    let known = false
+    for (const visit of connection.visits) {
+      if (visit.host !== host) continue
       if (visit.limiter === limiter && visit.key === key && visit.holds) return 'admitted'
+      known = true
     }
     this.limiter = limiter
     this.key = key
-    this.next = newest
-    this.#host[VISITS] = this
-    if (newest === undefined) listen(this.#request, this.#host)
+    connection.visits.push(this)
+    if (!known) listen(this.#request, host, connection)
     return undefined
   }
 
@@ -70,67 +85,54 @@ export class NodeVisit extends Visit {
   }
 }
 
+function connectionOf(request: NodeRequest, host: Host): Connection {
+  // Only HTTP/2's response does not say whether it is destroyed; its socket is shared by many streams.
+  const stream = host.destroyed === undefined ? host.stream : undefined
+  const carrier: Carrier = stream ?? (request.socket as Carrier | undefined) ?? (host as Carrier)
+  carrier[CONNECTION] ??= { visits: [], watched: false }
+  return carrier[CONNECTION]
+}
+
+function listen(request: NodeRequest, host: Host, connection: Connection): void {
+  const onOver = (): void => endVisits(connection, host)
+  host.on('close', onOver)
+  // Fakes such as node-mocks-http emit no close.
+  host.on('finish', onOver)
+  // A pipelined response has no socket until its turn comes; if the socket dies first, Node 20 and 22
+  // never close the response. One listener a socket: one a response would make Node warn of a leak.
+  if (host.socket !== null || connection.watched || !request.socket) return
+  connection.watched = true
+  request.socket.once('close', () => endVisits(connection))
+}
+
 /** `destroyed` alone is false for a pipelined response whose socket is gone. */
 function isOver(request: NodeRequest, host: Host): boolean {
-  // Asking for the stream where there is none walks the whole prototype chain, which is long in Express.
   const destroyed = host.destroyed ?? host.stream?.destroyed
   return destroyed || host.writableEnded || request.socket?.destroyed || false
 }
 
-function listen(request: NodeRequest, host: Host): void {
-  host.on('close', onOver)
-  // Fakes such as node-mocks-http emit no close.
-  host.on('finish', onOver)
-  // A pipelined response has no socket until its turn comes; if the socket dies first, Node 20 and
-  // 22 never close the response.
-  if (host.socket === null && request.socket) watchSocket(request.socket, host)
-}
-
-function onOver(this: Host): void {
-  endVisits([this])
-}
-
-function endVisits(hosts: Iterable<Host>): void {
+/** Ends the visits to one host, or to all of a connection, the newest first. */
+function endVisits({ visits }: Connection, host?: Host): void {
   const failures: unknown[] = []
-  for (const host of hosts) {
-    let visit = host[VISITS]
-    if (visit === undefined) continue
-    host[VISITS] = undefined
-    const socket = host[SOCKET]
-    if (socket !== undefined) pipelined.get(socket)?.delete(host)
-    const outcome = outcomeOf(host)
-    for (; visit !== undefined; visit = visit.next) {
-      try {
-        visit.end(outcome)
-      } catch (error) {
-        // One limiter's complaint must not keep the other permits.
-        failures.push(error)
-      }
+  for (let i = visits.length - 1; i >= 0; i--) {
+    const visit = visits[i]
+    if (visit === undefined || (host !== undefined && visit.host !== host)) continue
+    visits.splice(i, 1)
+    try {
+      visit.end(outcomeOf(visit.host))
+    } catch (error) {
+      // One limiter's complaint must not keep the other permits.
+      failures.push(error)
     }
   }
   if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures)
 }
 
-function outcomeOf({ statusCode, writableFinished, stream }: Host): Outcome {
+function outcomeOf(host: Host): Outcome {
+  const { statusCode } = host
   if (statusCode === undefined) return 'success'
-  if (!writableFinished || stream?.aborted) return 'ignored'
+  // An aborted HTTP/2 stream counts as finished.
+  const aborted = host.destroyed === undefined && host.stream?.aborted
+  if (!host.writableFinished || aborted) return 'ignored'
   return statusCode === 429 || statusCode === 503 || statusCode === 504 ? 'dropped' : 'success'
-}
-
-// One listener a socket: one a response would make Node warn of a leak.
-const pipelined = new WeakMap<Socket, Set<Host>>()
-
-function watchSocket(socket: Socket, host: Host): void {
-  let hosts = pipelined.get(socket)
-  if (hosts === undefined) {
-    hosts = new Set()
-    pipelined.set(socket, hosts)
-    socket.once('close', onSocketClose)
-  }
-  hosts.add(host)
-  host[SOCKET] = socket
-}
-
-function onSocketClose(this: Socket): void {
-  endVisits(pipelined.get(this) ?? [])
 }
