@@ -80,6 +80,7 @@ describe('a visit to a pipelined response', () => {
       admission.enter(new NodeVisit(req, res), [])
       held.push(res)
     })
+    server.keepAliveTimeout = 0
     const client = new RawClient(await listening(server)).send('/1').send('/2')
     await until(() => held.length === 2)
     // In a function of its own, whose variables end with it.

@@ -181,7 +181,7 @@ export class Semaphore implements Limiter {
       throw new RangeError(`released too often: ${this.used} in use, ${weight} released`)
     }
     this.#free += weight
-    this.#settle()
+    if (this.#queue.size > 0 || this.#onIdle.length > 0) this.#settle()
   }
 
   #wait(weight: number, request: AcquireRequest | undefined): Promise<Permit> {

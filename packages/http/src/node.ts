@@ -99,10 +99,16 @@ function listen(request: NodeRequest, host: Host, connection: Connection): void 
   // Fakes such as node-mocks-http emit no close.
   host.on('finish', onOver)
   // A pipelined response has no socket until its turn comes; if the socket dies first, Node 20 and 22
-  // never close the response. One listener a socket: one a response would make Node warn of a leak.
-  if (host.socket !== null || connection.watched || !request.socket) return
+  // never close the response.
+  if (host.socket === null && request.socket) watchSocket(request.socket, connection)
+}
+
+/** One listener a socket: one a response would make Node warn of a leak. */
+function watchSocket(socket: Socket, connection: Connection): void {
+  if (connection.watched) return
   connection.watched = true
-  request.socket.once('close', () => endVisits(connection))
+  // Made here, where it can keep no response alive.
+  socket.once('close', () => endVisits(connection))
 }
 
 /** `destroyed` alone is false for a pipelined response whose socket is gone. */
