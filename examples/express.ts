@@ -8,7 +8,7 @@ const app = express()
 // Two at once; four more may wait, for 700 ms at most; the rest is refused.
 const limited = limit({ permits: 2, queue: 4, queueTimeout: 700 })
 
-app.get('/work/:name', limited, async (req, res) => {
+app.get('/job/:name', limited, async (req, res) => {
   console.log(`${req.params.name} acquired`)
   await sleep(500)
   res.send(`${req.params.name} done\n`)

@@ -9,7 +9,7 @@ const app = new Hono()
 // Two at once; four more may wait, for 700 ms at most; the rest is refused.
 const limited = limit({ permits: 2, queue: 4, queueTimeout: 700 })
 
-app.get('/work/:name', limited, async (c) => {
+app.get('/job/:name', limited, async (c) => {
   const { name } = c.req.param()
   console.log(`${name} acquired`)
   await sleep(500)

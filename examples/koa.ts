@@ -16,7 +16,7 @@ app.use(async (ctx) => {
     ctx.body = { inUse, waiting }
     return
   }
-  const name = ctx.path.replace('/work/', '')
+  const name = ctx.path.replace('/job/', '')
   console.log(`${name} acquired`)
   await sleep(500)
   ctx.body = `${name} done\n`

@@ -13,7 +13,7 @@ if (!examples.includes(example)) {
   process.exitCode = 1
 } else if (values.serve) {
   const { url } = await startExample(example, process.env.PORT ?? '3000', console.log)
-  const paths = example === 'saturated' ? ['/without', '/with', '/most-at-once'] : ['/work/1', '/status']
+  const paths = example === 'saturated' ? ['/without', '/with', '/most-at-once'] : ['/job/1', '/status']
   console.log(`Try: ${paths.map((path) => `curl -i ${url}${path}`).join('\n     ')}\nCtrl-C ends it.`)
 } else if (example === 'saturated') {
   await compareSaturated()

@@ -33,11 +33,11 @@ async function get(url: string, init?: RequestInit): Promise<[status: number, te
 describe.each(['express', 'koa', 'hono'])('the example %s', (name) => {
   it('lets two in, makes four wait, and refuses the rest', async () => {
     const { url, lines, printed } = await start(name)
-    const all = [get(`${url}/work/1`)]
+    const all = [get(`${url}/job/1`)]
     await printed('1 acquired')
-    all.push(get(`${url}/work/2`))
+    all.push(get(`${url}/job/2`))
     await printed('2 acquired')
-    const rest = ['3', '4', '5', '6', '7'].map((name) => get(`${url}/work/${name}`))
+    const rest = ['3', '4', '5', '6', '7'].map((name) => get(`${url}/job/${name}`))
     const [status, text] = await Promise.race(rest)
     expect([status, JSON.parse(text).reason]).toEqual([503, 'full'])
     expect(lines).toEqual(['1 acquired', '2 acquired'])

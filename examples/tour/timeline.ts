@@ -29,7 +29,7 @@ export async function showTimeline(example: string): Promise<void> {
     say(name, 'sent')
     try {
       const signal = patience === undefined ? null : AbortSignal.timeout(patience)
-      const response = await fetch(`${server.url}/work/${name}`, { signal })
+      const response = await fetch(`${server.url}/job/${name}`, { signal })
       say(name, response.ok ? 'answered, its permit is free' : await refusal(response))
     } catch {
       say(name, `left after ${patience} ms of waiting; its handler never runs`)

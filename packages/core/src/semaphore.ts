@@ -111,8 +111,7 @@ export class Semaphore implements Limiter {
     if (this.#closed !== undefined) return
     this.#closed = { reason }
     for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
-      this.#queue.remove(next)
-      this.#reject(next, this.#rejection('closed'))
+      this.#turnAway(next, 'closed')
     }
     this.#settle()
   }
@@ -211,8 +210,7 @@ export class Semaphore implements Limiter {
   #settle(): void {
     for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
       if (this.#isTooHeavy(next.weight)) {
-        this.#queue.remove(next)
-        this.#reject(next, this.#rejection('evicted'))
+        this.#turnAway(next, 'evicted')
       } else if (this.#fits(next.weight)) {
         this.#queue.remove(next)
         this.#grant(next)
@@ -239,6 +237,11 @@ export class Semaphore implements Limiter {
     }
     this.#reject(waiter, error)
     this.#settle()
+  }
+
+  #turnAway(waiter: Waiter, reason: RejectionReason): void {
+    this.#queue.remove(waiter)
+    this.#reject(waiter, this.#rejection(reason))
   }
 
   /** Settles a waiter that is no longer in any list. */
