@@ -5,16 +5,23 @@ import { fileURLToPath } from 'node:url'
 // One thread collects the garbage: the whole cost counts, and no helper spins while it waits for a core
 // that others keep busy. The heap starts as large as a busy server's, or a major collection would fall
 // into the rounds of some candidates and not of others.
-const FLAGS = ['--expose-gc', '--single-threaded-gc', '--initial-old-space-size=512']
+export const STEADY: readonly string[] = [
+  '--expose-gc',
+  '--single-threaded-gc',
+  '--initial-old-space-size=512',
+]
+
+/** Node as users run it. */
+export const AS_IS: readonly string[] = ['--expose-gc']
 
 /** A process of one contestant's own, so that none spoils another's heap or compiled code. */
 export class Child {
   readonly #process: ChildProcess
 
   /** `url` is a module that calls {@link serve}. */
-  constructor(url: string, args: string[]) {
+  constructor(url: string, args: string[], flags: readonly string[] = STEADY) {
     this.#process = fork(fileURLToPath(url), args, {
-      execArgv: FLAGS,
+      execArgv: [...flags],
       env: { ...process.env, NODE_ENV: 'production' },
     })
   }

@@ -2,18 +2,19 @@ import { setImmediate } from 'node:timers/promises'
 import { Bench, type FnOptions } from 'tinybench'
 import { type CancelName, cancels } from './cancels.ts'
 import { type Candidate, type CandidateName, candidates } from './candidates.ts'
-import { Child, serve } from './child.ts'
+import { AS_IS, Child, STEADY, serve } from './child.ts'
 import type { Contestant } from './interleave.ts'
 
 // A row of the core benchmark, measured for one candidate in a child of its own: `Contest` in the
 // parent, the rest in the child.
 
-export type Row = 'free' | 'crowd' | 'tries' | 'cancel' | 'bytes'
+export type Row = 'free' | 'crowd' | 'elapsed' | 'tries' | 'cancel' | 'bytes'
 
 /** How many a single number is taken over. */
 export const COUNT: Record<Row, number> = {
   free: 20_000,
   crowd: 50_000,
+  elapsed: 50_000,
   tries: 200_000,
   cancel: 100_000,
   bytes: 100_000,
@@ -29,7 +30,7 @@ export class Contest implements Contestant<'each'> {
   constructor(row: Row, name: CandidateName | CancelName, every?: number) {
     this.name = name
     this.every = every
-    this.#child = new Child(import.meta.url, [row, name])
+    this.#child = new Child(import.meta.url, [row, name], row === 'elapsed' ? AS_IS : STEADY)
   }
 
   async measure(): Promise<{ each: number }> {
@@ -49,15 +50,8 @@ const rows: Record<Row, (name: string) => Promise<number>> = {
     const gate = open(name, COUNT.free)
     return time(() => gate.free(COUNT.free), COUNT.free, 5)
   },
-  crowd(name) {
-    globalThis.gc?.()
-    let gate = open(name, COUNT.crowd)
-    return time(() => gate.crowd(COUNT.crowd), COUNT.crowd, 4, {
-      beforeEach: () => {
-        gate = open(name, COUNT.crowd)
-      },
-    })
-  },
+  crowd: (name) => crowd(name, cpu),
+  elapsed: (name) => crowd(name, () => performance.now()),
   tries(name) {
     const gate = open(name, COUNT.tries)
     return time(async () => gate.tries?.(COUNT.tries), COUNT.tries, 5)
@@ -88,18 +82,28 @@ const rows: Record<Row, (name: string) => Promise<number>> = {
   },
 }
 
+function crowd(name: string, now: () => number): Promise<number> {
+  globalThis.gc?.()
+  let gate = open(name, COUNT.crowd)
+  const beforeEach = (): void => {
+    gate = open(name, COUNT.crowd)
+  }
+  return time(() => gate.crowd(COUNT.crowd), COUNT.crowd, 4, { beforeEach }, now)
+}
+
 function open(name: string, crowd: number): ReturnType<Candidate> {
   return candidates[name as CandidateName](PERMITS, crowd + PERMITS)
 }
 
-/** ns of CPU an operation, over a few runs: garbage of one may be collected in the next. */
+/** ns an operation, of CPU unless told otherwise, over a few runs: garbage of one may be collected in the next. */
 async function time(
   run: () => Promise<unknown>,
   operations: number,
   runs: number,
   options: FnOptions = {},
+  now: () => number = cpu,
 ): Promise<number> {
-  const bench = new Bench({ now: cpu, time: 0, iterations: runs, warmup: false, throws: true })
+  const bench = new Bench({ now, time: 0, iterations: runs, warmup: false, throws: true })
   bench.add('run', run, { ...options, async: true })
   await bench.run()
   const result = bench.tasks[0]?.result

@@ -8,7 +8,7 @@ import { build } from './build.ts'
 const PARTS = ['core', 'http']
 const USAGE = `Usage: pnpm bench <part>
 
-  core   the semaphores beside their peers: time and memory (about two minutes)
+  core   the semaphores beside their peers: time and memory (about three minutes)
   http   a do-nothing route with and without the middleware (about three minutes)
 
 All results are ratios within one run; an absolute number means little on another machine.`
