@@ -21,7 +21,6 @@ interface Host {
 
 interface Stream extends Carrier {
   readonly aborted: boolean
-  readonly destroyed: boolean
 }
 
 // The visits in progress hang on the connection: on the socket, or on the stream of HTTP/2. Not on the
@@ -111,10 +110,10 @@ function watchSocket(socket: Socket, connection: Connection): void {
   socket.once('close', () => endVisits(connection))
 }
 
-/** `destroyed` alone is false for a pipelined response whose socket is gone. */
+/** `destroyed` alone is false for a pipelined response whose socket is gone, and undefined on HTTP/2. */
 function isOver(request: NodeRequest, host: Host): boolean {
-  const destroyed = host.destroyed ?? host.stream?.destroyed
-  return destroyed || host.writableEnded || request.socket?.destroyed || false
+  // HTTP/2's socket stands for its stream in this.
+  return host.destroyed || host.writableEnded || request.socket?.destroyed || false
 }
 
 /** Ends the visits to one host, or to all of a connection, the newest first. */
