@@ -36,16 +36,7 @@ const elapsed = await row(
   21,
   ['bare list', 'Semaphore', 'BoundedSemaphore', 'async-sema', '@henrygd/semaphore', 'p-limit'],
 )
-aim({
-  what: 'Semaphore within 1.4 x the bare list',
-  measured: elapsed.ratio('Semaphore', 'bare list', 'each'),
-  atMost: 1.4,
-})
-aim({
-  what: 'Semaphore not behind p-limit',
-  measured: elapsed.ratio('Semaphore', 'p-limit', 'each'),
-  atMost: 1,
-})
+crowdAims('Semaphore', elapsed)
 
 const crowd = await row(
   'crowd',
@@ -65,16 +56,7 @@ const crowd = await row(
   ],
 )
 console.log('  async-mutex takes part in every third round: its time grows with the square of the queue.\n')
-aim({
-  what: 'the same by processor time: within 1.4 x the bare list',
-  measured: crowd.ratio('Semaphore', 'bare list', 'each'),
-  atMost: 1.4,
-})
-aim({
-  what: 'the same by processor time: not behind p-limit',
-  measured: crowd.ratio('Semaphore', 'p-limit', 'each'),
-  atMost: 1,
-})
+crowdAims('the same by processor time:', crowd)
 aim({
   what: 'with a time-out each within 2 x the bare list',
   measured: crowd.ratio('Semaphore, a time-out each', 'bare list', 'each'),
@@ -151,6 +133,19 @@ async function row(
   table(title, ['', unit, `x ${reference}`], lines)
   console.log()
   return results
+}
+
+function crowdAims(what: string, results: Results<'each'>): void {
+  aim({
+    what: `${what} within 1.4 x the bare list`,
+    measured: results.ratio('Semaphore', 'bare list', 'each'),
+    atMost: 1.4,
+  })
+  aim({
+    what: `${what} not behind p-limit`,
+    measured: results.ratio('Semaphore', 'p-limit', 'each'),
+    atMost: 1,
+  })
 }
 
 function number(value: number): string {

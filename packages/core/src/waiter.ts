@@ -51,10 +51,9 @@ export class Waiter implements Linked<Waiter> {
     return this.#details?.granted ?? false
   }
 
-  /** @internal */
+  /** @internal A plain waiter cannot give up, so nobody asks whether it is granted. */
   grant(): void {
-    this.#details ??= new Details({})
-    this.#details.granted = true
+    if (this.#details !== undefined) this.#details.granted = true
   }
 
   /** @internal What the caller of `acquire` awaits. */

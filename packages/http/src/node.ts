@@ -10,7 +10,7 @@ export type NodeResponse = ServerResponse | Http2ServerResponse
 /** What a visit lasts as long as: the response, or the socket of a connection that was upgraded. */
 interface Host {
   on(event: 'close' | 'finish', listener: () => void): unknown
-  /** Undefined on HTTP/2, where the stream tells. */
+  /** Undefined on HTTP/2. */
   readonly destroyed?: boolean
   readonly writableEnded: boolean
   readonly writableFinished?: boolean
@@ -85,11 +85,15 @@ export class NodeVisit extends Visit {
 }
 
 function connectionOf(request: NodeRequest, host: Host): Connection {
-  // Only HTTP/2's response does not say whether it is destroyed; its socket is shared by many streams.
-  const stream = host.destroyed === undefined ? host.stream : undefined
-  const carrier: Carrier = stream ?? (request.socket as Carrier | undefined) ?? (host as Carrier)
+  // HTTP/2's socket is shared by many streams.
+  const carrier: Carrier = streamOf(host) ?? (request.socket as Carrier | undefined) ?? (host as Carrier)
   carrier[CONNECTION] ??= { visits: [], watched: false }
   return carrier[CONNECTION]
+}
+
+/** The stream of an HTTP/2 response. Only those do not say whether they are destroyed. */
+function streamOf(host: Host): Stream | undefined {
+  return host.destroyed === undefined ? host.stream : undefined
 }
 
 function listen(request: NodeRequest, host: Host, connection: Connection): void {
@@ -137,7 +141,6 @@ function outcomeOf(host: Host): Outcome {
   const { statusCode } = host
   if (statusCode === undefined) return 'success'
   // An aborted HTTP/2 stream counts as finished.
-  const aborted = host.destroyed === undefined && host.stream?.aborted
-  if (!host.writableFinished || aborted) return 'ignored'
+  if (!host.writableFinished || streamOf(host)?.aborted) return 'ignored'
   return statusCode === 429 || statusCode === 503 || statusCode === 504 ? 'dropped' : 'success'
 }
