@@ -5,6 +5,7 @@ import {
   NodeVisit,
   type Rejection,
   throughWeb,
+  unsent,
   type Verdict,
 } from '@lineclear/http'
 import type { Context, MiddlewareHandler, Next } from 'hono'
@@ -46,12 +47,13 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
   }
 
   async function web(c: Context, next: Next): ReturnType<MiddlewareHandler> {
-    const serve = async (): Promise<Response> => {
-      await next()
-      return c.res
-    }
-    const refused = (rejection: Rejection): Promise<Response> => refuse(rejection, c)
-    const response = (await throughWeb(admission, c.req.raw, besideOf(c), [c], serve, refused)) ?? unsent()
+    const response = await throughWeb(admission, c.req.raw, besideOf(c), [c], {
+      serve: async () => {
+        await next()
+        return c.res
+      },
+      refuse: (rejection) => refuse(rejection, c),
+    })
     if (!c.finalized) return response
     if (response !== c.res) c.res = response
   }
@@ -68,10 +70,4 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
   }
 
   return Object.assign(middleware, { limiter: admission.limiter })
-}
-
-/** Hono wants a response even when nobody does; this one @hono/node-server does not send. */
-function unsent(): Response {
-  // It looks for this header on the platform's own Response only, not on its lighter one: hence the clone.
-  return new Response(null, { status: 503, headers: { 'x-hono-already-sent': 'true' } }).clone()
 }

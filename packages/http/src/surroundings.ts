@@ -32,11 +32,18 @@ export function surroundingsOf(request: Request, beside: readonly unknown[]): Su
       : [...beside, runtime.deno?.info, runtime.bun?.server, runtime.cloudflare?.context]
   for (const thing of things) {
     if (typeof thing !== 'object' || thing === null) continue
+    if (isNodeBinding(thing)) return { node: { req: thing.incoming, res: thing.outgoing } }
     if (isDenoInfo(thing)) return { deno: thing }
     if (isWorkersContext(thing)) return { workers: thing }
     if (isFunction(thing, 'requestIP') && isFunction(thing, 'timeout')) return { bun: true }
   }
   return {}
+}
+
+/** What @hono/node-server hands over. */
+function isNodeBinding(thing: object): thing is { incoming: NodeRequest; outgoing: NodeResponse } {
+  const { incoming, outgoing } = thing as { incoming?: NodeRequest; outgoing?: NodeResponse }
+  return typeof incoming?.method === 'string' && typeof outgoing?.writeHead === 'function'
 }
 
 function isDenoInfo(thing: object): thing is DenoInfo {

@@ -36,7 +36,9 @@ export class WebVisit extends Visit {
 
   arrive(limiter: Limiter, key: string | undefined): 'gone' | 'admitted' | undefined {
     if (this.left()) return 'gone'
-    const { visits } = presenceOf(this.#identity)
+    const presence = presenceOf(this.#identity)
+    present.set(this.request, presence)
+    const { visits } = presence
     if (visits.some((visit) => visit.limiter === limiter && visit.key === key && visit.holds))
       return 'admitted'
     this.limiter = limiter
@@ -142,7 +144,7 @@ export class WebVisit extends Visit {
  * Of a request that passed no limit, its own signal.
  */
 export function webClientSignal(request: Request, identity: object = request): AbortSignal {
-  const presence = present.get(identity)
+  const presence = present.get(identity) ?? present.get(request)
   if (presence === undefined) return request.signal
   presence.client ??= new AbortController()
   if (request.signal.aborted) presence.client.abort(LEFT)
@@ -150,8 +152,9 @@ export function webClientSignal(request: Request, identity: object = request): A
 }
 
 /** Keeps the permits that a request holds until the returned function is called. */
-export function webKeepPermit(identity: object): () => void {
-  const visits = (present.get(identity)?.visits ?? []).filter((visit) => visit.holds)
+export function webKeepPermit(request: Request, identity: object = request): () => void {
+  const presence = present.get(identity) ?? present.get(request)
+  const visits = (presence?.visits ?? []).filter((visit) => visit.holds)
   const releases = visits.map((visit) => visit.keep())
   return () => {
     for (const release of releases) release()
@@ -167,8 +170,8 @@ function presenceOf(identity: object): Presence {
   return presence
 }
 
-function isResponse(answer: unknown): answer is Response {
-  // Not instanceof: @hono/node-server and others replace the class.
+/** Not by `instanceof`: @hono/node-server, srvx and others have their own class. */
+export function isResponse(answer: unknown): answer is Response {
   const { status, headers } = (answer ?? {}) as Partial<Response>
   return typeof status === 'number' && typeof headers?.get === 'function'
 }
