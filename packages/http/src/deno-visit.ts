@@ -43,7 +43,8 @@ export class DenoVisit extends WebVisit {
   }
 
   protected override watch(): void {
-    this.#info.completed.then(() => this.end(outcomeOfStatus(this.#status)), this.onAbort)
+    const complete = (): void => this.end(outcomeOfStatus(this.#status))
+    this.#info.completed.then(complete, () => super.clientLeft())
     listenLater(this)
   }
 
