@@ -22,6 +22,7 @@ export interface Host {
 }
 
 interface Stream extends Carrier {
+  on(event: 'close', listener: () => void): unknown
   readonly aborted: boolean
   close(code: number): void
 }
@@ -102,7 +103,9 @@ function streamOf(host: Host): Stream | undefined {
 
 function listen(request: NodeRequest, host: Host, connection: Connection): void {
   const onOver = (): void => endGuests(connection, host)
-  host.on('close', onOver)
+  // Not the response of HTTP/2: to a HEAD request whose client leaves it emits nothing.
+  const closing = streamOf(host) ?? host
+  closing.on('close', onOver)
   // Fakes such as node-mocks-http emit no close.
   host.on('finish', onOver)
   // A pipelined response has no socket until its turn comes; if the socket dies first, Node 20 and 22
@@ -138,7 +141,9 @@ function endGuests({ guests }: Connection, host?: Host): void {
 function outcomeOf(host: Host): Outcome {
   const { statusCode } = host
   if (statusCode === undefined) return 'success'
-  // An aborted HTTP/2 stream counts as finished.
-  if (!host.writableFinished || streamOf(host)?.aborted) return 'ignored'
+  if (!host.writableFinished) return 'ignored'
+  // An aborted HTTP/2 stream counts as finished, and one for a HEAD request from the beginning.
+  const stream = streamOf(host)
+  if (stream !== undefined && (stream.aborted || !host.headersSent)) return 'ignored'
   return statusCode === 429 || statusCode === 503 || statusCode === 504 ? 'dropped' : 'success'
 }
