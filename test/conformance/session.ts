@@ -1,0 +1,92 @@
+import type { Client } from './client/client.ts'
+import type { Exchange, RequestOptions } from './client/exchange.ts'
+import { Http1Client } from './client/http1.ts'
+import { Http2Client } from './client/http2.ts'
+import type { Site } from './site.ts'
+import type { State } from './stage/stage.ts'
+import type { Target } from './targets.ts'
+import type { Transport } from './transport.ts'
+
+/** What a scenario has in hand: a server freshly set up, clients for it, and the view behind the scenes. */
+export class Session {
+  readonly target: Target
+  readonly transport: Transport
+  readonly patience: number
+  readonly #site: Site
+  readonly #port: number
+  readonly #clients: Client[] = []
+
+  constructor(site: Site, port: number, target: Target, transport: Transport, patience: number) {
+    this.#site = site
+    this.#port = port
+    this.target = target
+    this.transport = transport
+    this.patience = patience
+  }
+
+  /** A new client, with a connection of its own. */
+  client(): Client {
+    const secure = this.transport === 'tls' || this.transport === 'h2s'
+    const Client = this.transport === 'h1' || this.transport === 'tls' ? Http1Client : Http2Client
+    const client = new Client(this.#port, secure, this.patience)
+    this.#clients.push(client)
+    return client
+  }
+
+  /** A request by a client of its own. */
+  request(path: string, options?: RequestOptions): Exchange {
+    return this.client().request(path, options)
+  }
+
+  state(): Promise<State> {
+    return this.#site.ask('state')
+  }
+
+  async open(gate: string): Promise<void> {
+    await this.#site.ask('open', gate)
+  }
+
+  async perform(command: string): Promise<void> {
+    await this.#site.ask('do', command)
+  }
+
+  /** Resolves when the server is in a state with these values. */
+  async until(expected: Expected): Promise<void> {
+    const end = performance.now() + this.patience
+    for (let tries = 0; ; tries++) {
+      const state = await this.state()
+      if (matches(state, expected)) return
+      if (performance.now() > end) {
+        throw new Error(`waited in vain for ${JSON.stringify(expected)}: ${JSON.stringify(state)}`)
+      }
+      // Soon it is worth it to leave the processor to others.
+      if (tries > 20) await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+
+  /** Resolves when the server has had some turns to change these values, and has not. */
+  async remains(expected: Expected): Promise<void> {
+    for (let look = 0; look < 3; look++) {
+      const state = await this.state()
+      if (!matches(state, expected)) {
+        throw new Error(`did not remain ${JSON.stringify(expected)}: ${JSON.stringify(state)}`)
+      }
+    }
+  }
+
+  /** Ends what its clients have left open. */
+  end(): void {
+    for (const client of this.#clients) client.destroy()
+  }
+}
+
+/** Values the state must have; of lists, how long they are or what they contain. */
+type Expected = { [K in keyof State]?: State[K] extends string[] ? number | string : State[K] }
+
+function matches(state: State, expected: Expected): boolean {
+  return Object.entries(expected).every(([name, value]) => {
+    const actual = state[name as keyof State]
+    if (!Array.isArray(actual)) return actual === value
+    return typeof value === 'number' ? actual.length === value : actual.includes(value as string)
+  })
+}

@@ -1,0 +1,2 @@
+/** HTTP/1.1 and HTTP/2, each in the clear and over TLS. */
+export type Transport = 'h1' | 'tls' | 'h2c' | 'h2s'
