@@ -23,7 +23,7 @@ export interface Column {
 }
 
 /** How long a cell waits for what must happen; passes never take it, only failures do. */
-const PATIENCE = 3000
+const PATIENCE = Number(process.env.CONFORMANCE_PATIENCE ?? 3000)
 /** The same where it cannot happen. */
 const BRIEF = 250
 

@@ -2,7 +2,7 @@ import type { Host } from './runtimes.ts'
 import type { Session } from './session.ts'
 import type { Setup } from './stage/stage.ts'
 import type { Target } from './targets.ts'
-import type { Transport } from './transport.ts'
+import { protocolOf, type Transport } from './transport.ts'
 
 /** One way in which a request may go. */
 export interface Scenario {
@@ -12,6 +12,7 @@ export interface Scenario {
   protocol?: 'HTTP/1' | 'HTTP/2'
   host?: Host
   family?: string
+  where?: (target: Target, host: Host) => boolean
   /** What may reach the process nevertheless. */
   noise?: RegExp
   /** Goes through it, and resolves with the handlers that must have been entered, if that is certain. */
@@ -24,15 +25,15 @@ export interface Chapter {
 }
 
 export function applies(
-  { protocol, host, family }: Scenario,
+  { protocol, host, family, where }: Scenario,
   target: Target,
   on: Host,
   transport: Transport,
 ): boolean {
-  const spoken = transport === 'h1' || transport === 'tls' ? 'HTTP/1' : 'HTTP/2'
   return (
-    (protocol === undefined || protocol === spoken) &&
+    (protocol === undefined || protocol === protocolOf(transport)) &&
     (host === undefined || host === on) &&
-    (family === undefined || family === target.family)
+    (family === undefined || family === target.family) &&
+    (where === undefined || where(target, on))
   )
 }

@@ -5,7 +5,7 @@ import { Http2Client } from './client/http2.ts'
 import type { Site } from './site.ts'
 import type { State } from './stage/stage.ts'
 import type { Target } from './targets.ts'
-import type { Transport } from './transport.ts'
+import { protocolOf, type Transport } from './transport.ts'
 
 /** What a scenario has in hand: a server freshly set up, clients for it, and the view behind the scenes. */
 export class Session {
@@ -27,7 +27,7 @@ export class Session {
   /** A new client, with a connection of its own. */
   client(): Client {
     const secure = this.transport === 'tls' || this.transport === 'h2s'
-    const Client = this.transport === 'h1' || this.transport === 'tls' ? Http1Client : Http2Client
+    const Client = protocolOf(this.transport) === 'HTTP/1' ? Http1Client : Http2Client
     const client = new Client(this.#port, secure, this.patience)
     this.#clients.push(client)
     return client
@@ -62,6 +62,28 @@ export class Session {
       // Soon it is worth it to leave the processor to others.
       if (tries > 20) await new Promise((resolve) => setTimeout(resolve, 5))
     }
+  }
+
+  /** Resolves when an endless body is read no more, because nobody takes it. */
+  async untilStuck(): Promise<void> {
+    let before = -1
+    for (let same = 0; same < 5; ) {
+      const { pulled } = await this.state()
+      same = pulled > 0 && pulled === before ? same + 1 : 0
+      before = pulled
+    }
+  }
+
+  /**
+   * Resolves when the exchange is over: the framework ends it, or where it is known not to, the client
+   * leaves.
+   */
+  async untilOver(exchange: Exchange, client: Client, what: string = exchange.path): Promise<void> {
+    const { leavesOpen = [] } = this.target
+    if (leavesOpen.includes(what) || leavesOpen.includes(`${protocolOf(this.transport)} ${what}`)) {
+      await this.remains({ inUse: 1 })
+      client.leave('RST')
+    } else await exchange.isOver()
   }
 
   /** Resolves when the server has had some turns to change these values, and has not. */

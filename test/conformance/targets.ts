@@ -9,7 +9,7 @@ export interface Target {
   /** The file in `targets` that serves on each host. */
   programs: Partial<Record<Host, string>>
   transports: Transport[]
-  /** Handlers whose failure this framework does not answer, so that the client has to leave. */
+  /** Handlers, or methods over one protocol, that this framework leaves unanswered till the client leaves. */
   leavesOpen?: string[]
 }
 
@@ -22,6 +22,21 @@ export const targets: Target[] = [
     leavesOpen: ['/reject'],
   },
   { name: 'express5', family: 'express', programs: { node: 'express5' }, transports: ['h1', 'tls'] },
+  {
+    name: 'koa2',
+    family: 'koa',
+    programs: { node: 'koa2' },
+    transports: ['h1', 'tls', 'h2c', 'h2s'],
+    // Over HTTP/2 it takes the stream of a HEAD request, which Node ends at once, for one that is gone.
+    leavesOpen: ['/throw-late', '/broken-stream', '/broken-before', 'HTTP/2 HEAD'],
+  },
+  {
+    name: 'koa3',
+    family: 'koa',
+    programs: { node: 'koa3' },
+    transports: ['h1', 'tls', 'h2c', 'h2s'],
+    leavesOpen: ['/throw-late'],
+  },
   {
     name: 'hono',
     family: 'hono',

@@ -13,17 +13,21 @@ export const answers: Chapter = {
     {
       name: 'HEAD',
       async play(session) {
-        await session.request('/json', { method: 'HEAD' }).finished()
+        const client = session.client()
+        const exchange = client.request('/json', { method: 'HEAD' })
+        await session.until({ entered: 1 })
+        await session.untilOver(exchange, client, 'HEAD')
         return ['/json']
       },
     },
     {
       name: 'HEAD of a stream',
       async play(session) {
-        const exchange = session.request('/stream', { method: 'HEAD' })
+        const client = session.client()
+        const exchange = client.request('/stream', { method: 'HEAD' })
         await session.until({ entered: 1 })
         await session.open('/stream')
-        await exchange.finished()
+        await session.untilOver(exchange, client, 'HEAD')
         return ['/stream']
       },
     },

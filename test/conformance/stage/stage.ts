@@ -22,6 +22,8 @@ export interface State {
   most: number
   /** The handlers that were entered, in order. */
   entered: string[]
+  /** Chunks that were read of an endless body. */
+  pulled: number
   /** Connections, or streams of HTTP/2, or requests of web runtimes that are known to have ended. */
   gone: number
   /** What handlers and commands have to report. */
@@ -36,6 +38,7 @@ export class Stage {
   /** What is given to `limit`. */
   readonly options: { limiter: BoundedSemaphore }
   gone = 0
+  pulled = 0
   readonly noise: string[] = []
   readonly #entered: string[] = []
   readonly #marks: string[] = []
@@ -63,6 +66,13 @@ export class Stage {
     return this.#gates.passed(gate)
   }
 
+  /** What an earlier middleware awaits that passes requests on late. */
+  async before(gate: string): Promise<void> {
+    this.mark('arrived')
+    await this.passed(gate)
+    this.mark('passed on')
+  }
+
   open(gate: string): void {
     this.#gates.open(gate)
   }
@@ -73,6 +83,7 @@ export class Stage {
       waiting: this.limiter.waiting,
       most: this.#most,
       entered: this.#entered,
+      pulled: this.pulled,
       gone: this.gone,
       marks: this.#marks,
       noise: this.noise,

@@ -4,7 +4,7 @@ import type express from 'express'
 import type { Express, NextFunction, Request, Response } from 'express'
 import { cues } from '../stage/cues.ts'
 import type { Stage } from '../stage/stage.ts'
-import { failing, flood, large } from './sources.ts'
+import { destroyResponse, failing, flood, large } from './sources.ts'
 
 export function expressApp(make: typeof express, stage: Stage): Express {
   const app = make()
@@ -14,7 +14,7 @@ export function expressApp(make: typeof express, stage: Stage): Express {
     const { before, answer } = cues(req.originalUrl)
     if (answer !== undefined) stage.passed(answer).then(() => res.send('answered earlier'))
     if (before === undefined) next()
-    else stage.passed(before).then(() => next())
+    else stage.before(before).then(() => next())
   })
   app.use(limit(stage.options))
   app.use((req, _res, next) => {
@@ -49,7 +49,7 @@ export function expressApp(make: typeof express, stage: Stage): Express {
     res.type('text/event-stream').write('data: begun\n\n')
   })
   app.all('/large', (_req, res) => void res.send(large))
-  app.all('/flood', (_req, res) => void pipeline(flood(), res, () => {}))
+  app.all('/flood', (_req, res) => void pipeline(flood(stage), res, () => {}))
   app.all('/broken-stream', (req, res) => void pipeline(failing(stage, gate(req)), res, () => {}))
   app.all('/broken-pipe', (req, res) => {
     failing(stage, gate(req))
@@ -61,7 +61,7 @@ export function expressApp(make: typeof express, stage: Stage): Express {
     req.on('data', (data) => (length += data.length)).on('end', () => res.send(`received ${length}`))
   })
   app.all('/upload-never', (req) => void req.resume().on('end', () => stage.mark('read')))
-  app.all('/destroy-response', (_req, res) => void res.destroy())
+  app.all('/destroy-response', (_req, res) => destroyResponse(res))
   app.all('/destroy-socket', (req) => void req.socket.destroy())
 
   const nested = make.Router()

@@ -19,7 +19,7 @@ export function honoApp(stage: Stage, upgradeWebSocket: UpgradeWebSocket<any, an
       // Node's host sees for itself who left.
       if ((c.env as { incoming?: unknown } | undefined)?.incoming === undefined)
         c.req.raw.signal.addEventListener('abort', () => stage.gone++)
-      await stage.passed(before)
+      await stage.before(before)
     }
     if (answer === undefined) return next()
     const passed = next()
@@ -53,14 +53,9 @@ export function honoApp(stage: Stage, upgradeWebSocket: UpgradeWebSocket<any, an
     return c.text('held')
   })
   app.all('/stream', (c) => c.body(gated(stage, gate(c))))
-  app.all('/sse', (c) =>
-    streamSSE(c, async (stream) => {
-      await stream.writeSSE({ data: 'begun' })
-      await never()
-    }),
-  )
+  app.all('/sse', (c) => c.body(gated(stage, 'never'), 200, { 'content-type': 'text/event-stream' }))
   app.all('/large', (c) => c.body(large))
-  app.all('/flood', (c) => c.body(flood()))
+  app.all('/flood', (c) => c.body(flood(stage)))
   app.all('/broken-stream', (c) => c.body(failing(stage, gate(c))))
   app.all('/upload', async (c) => c.text(`received ${(await c.req.arrayBuffer()).byteLength}`))
   app.all('/upload-never', async (c) => {
@@ -83,6 +78,12 @@ export function honoApp(stage: Stage, upgradeWebSocket: UpgradeWebSocket<any, an
       await stream.write('begun')
       await stage.passed(gate(c))
       await stream.write('done')
+    }),
+  )
+  app.get('/stream-sse', (c) =>
+    streamSSE(c, async (stream) => {
+      await stream.writeSSE({ data: 'begun' })
+      await never()
     }),
   )
   app.mount('/mounted', new Hono().use(limit(stage.options)).get('/json', (c) => c.json({ ok: true })).fetch)

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Stage } from '../stage/stage.ts'
 
@@ -23,9 +24,10 @@ export function gated(stage: Stage, gate: string): Readable {
 const chunk = Buffer.alloc(1 << 18)
 
 /** More than anybody reads, as fast as it is read. */
-export function flood(): Readable {
+export function flood(stage: Stage): Readable {
   return new Readable({
     read() {
+      stage.pulled++
       this.push(chunk)
     },
   })
@@ -33,3 +35,9 @@ export function flood(): Readable {
 
 /** More than the kernel's buffers hold. */
 export const large: Buffer = Buffer.alloc(24 << 20)
+
+/** HTTP/2's responses cannot be destroyed, but their streams can. */
+export function destroyResponse(response: ServerResponse): void {
+  const { stream } = response as { stream?: ServerResponse }
+  ;(stream ?? response).destroy()
+}

@@ -37,11 +37,12 @@ function begins(
 const chunk = new Uint8Array(1 << 18)
 
 /** More than anybody reads, as fast as it is read. */
-export function flood(): ReadableStream<Uint8Array> {
+export function flood(stage: Stage): ReadableStream<Uint8Array> {
   // The pause lets other requests run where the stream is read within the runtime.
   return new ReadableStream({
     async pull(controller) {
       await new Promise((resolve) => setTimeout(resolve))
+      stage.pulled++
       controller.enqueue(chunk.slice())
     },
   })
