@@ -2,6 +2,7 @@ import type { Client } from './client/client.ts'
 import type { Exchange, RequestOptions } from './client/exchange.ts'
 import { Http1Client } from './client/http1.ts'
 import { Http2Client } from './client/http2.ts'
+import type { Host } from './runtimes.ts'
 import type { Site } from './site.ts'
 import type { State } from './stage/stage.ts'
 import type { Target } from './targets.ts'
@@ -11,6 +12,7 @@ import { protocolOf, type Transport } from './transport.ts'
 export class Session {
   readonly target: Target
   readonly transport: Transport
+  readonly host: Host
   readonly patience: number
   readonly #site: Site
   readonly #port: number
@@ -18,6 +20,7 @@ export class Session {
 
   constructor(site: Site, port: number, target: Target, transport: Transport, patience: number) {
     this.#site = site
+    this.host = site.host
     this.#port = port
     this.target = target
     this.transport = transport
@@ -84,6 +87,15 @@ export class Session {
       await this.remains({ inUse: 1 })
       client.leave('RST')
     } else await exchange.isOver()
+  }
+
+  /** Resolves when nothing is in use or waits, and stragglers have had some turns to change that. */
+  async settles(): Promise<State> {
+    for (;;) {
+      await this.until({ inUse: 0, waiting: 0 })
+      const states = [await this.state(), await this.state()]
+      if (states.every((state) => matches(state, { inUse: 0, waiting: 0 }))) return states[1] as State
+    }
   }
 
   /** Resolves when the server has had some turns to change these values, and has not. */

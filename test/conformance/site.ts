@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { Agent, get } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { Runtime } from './runtimes.ts'
+import type { Host, Runtime } from './runtimes.ts'
 
 /** A server process of some runtime, and the line to its control. */
 export class Site {
   /** The port of a runtime that cannot open another one for each cell. */
   readonly port: number | undefined
+  readonly host: Host
   readonly #child: ChildProcess
   readonly #control: number
   readonly #agent = new Agent({ keepAlive: true })
@@ -32,10 +33,11 @@ export class Site {
         if (ports.control !== undefined) resolve(ports as { control: number })
       })
     })
-    return new Site(child, control, port)
+    return new Site(runtime.host, child, control, port)
   }
 
-  private constructor(child: ChildProcess, control: number, port: number | undefined) {
+  private constructor(host: Host, child: ChildProcess, control: number, port: number | undefined) {
+    this.host = host
     this.#child = child
     this.#control = control
     this.port = port

@@ -100,7 +100,7 @@ function specials(make: typeof express, app: Express, stage: Stage): void {
     req.url = '/json'
     ;(app as unknown as (...args: unknown[]) => void)(req, res, next)
   })
-  app.get('/send-file', (_req, res) => void res.sendFile(process.execPath))
+  app.get('/send-file', (_req, res) => void res.sendFile(process.execPath, { dotfiles: 'allow' }))
 
   function never(): void {
     stage.mark('skipped handler ran')
