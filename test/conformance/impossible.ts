@@ -37,7 +37,8 @@ export const impossible: Impossible[] = [
       'The handler returns at the upgrade, and nothing that the middleware sees lasts as long as the socket.',
   },
   {
-    scenario: /^The request waits: and is answered by an earlier middleware meanwhile/,
+    scenario:
+      /^The request waits: (and is answered by an earlier middleware meanwhile|in an earlier middleware, which has answered)/,
     runtime: /^(bun|workerd)/,
     target: EVERY,
     reason:

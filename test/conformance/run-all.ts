@@ -32,7 +32,7 @@ export async function runAll(
     while (next < jobs.length) {
       const index = next++
       const { runtime, target } = jobs[index] as Job
-      columns[index] = await runTarget(runtime, target, scenarios, told)
+      columns[index] = await runTarget(runtime, target, scenarios, { told })
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { guards, guardsTable, tryWithout } from './guards.ts'
 import { jobsOn, runAll } from './run-all.ts'
 import type { Column } from './runner.ts'
 import { installed, runtimes } from './runtimes.ts'
@@ -7,7 +8,13 @@ import { tables, writePart } from './table.ts'
 
 const filter = { type: 'string', multiple: true } as const
 const { values } = parseArgs({
-  options: { runtime: filter, target: filter, scenario: filter, write: { type: 'boolean' } },
+  options: {
+    runtime: filter,
+    target: filter,
+    scenario: filter,
+    write: { type: 'boolean' },
+    guards: { type: 'boolean' },
+  },
 })
 
 const wanted = (name: string, filter: string[] | undefined): boolean =>
@@ -21,6 +28,11 @@ const here = runtimes.filter((runtime) => {
 const jobs = jobsOn(here).filter(({ target }) => wanted(target.name, values.target))
 const played = scenarios.filter(({ name }) => wanted(name, values.scenario))
 
+if (values.guards) {
+  await tryGuards()
+  process.exit()
+}
+
 const started = performance.now()
 let cells = 0
 let failed = 0
@@ -33,6 +45,18 @@ if (values.write) {
   writePart('cells', tables(columns))
 }
 process.exitCode = failed > 0 ? 1 : 0
+
+async function tryGuards(): Promise<void> {
+  let useless = 0
+  for (const guard of guards) {
+    const error = await tryWithout(guard)
+    if (error === undefined) useless++
+    console.log(`${error === undefined ? 'NOT RED' : 'red'} without ${guard.file}: ${guard.text.trim()}`)
+    console.log(`  ${guard.scenario} (${guard.runtime}, ${guard.target}): ${error ?? 'passes'}`)
+  }
+  if (values.write) writePart('guards', guardsTable())
+  process.exitCode = useless > 0 ? 1 : 0
+}
 
 function tell({ runtime, target, cells: column }: Column): void {
   const of = (result: string): number => [...column.values()].filter((cell) => cell.result === result).length

@@ -22,6 +22,16 @@ export interface Column {
   cells: Map<string, Cell>
 }
 
+interface Options {
+  /** Told of each column as it is done. */
+  told?: (column: Column) => void
+  /** For the bundle. */
+  plugins?: Plugin[]
+  patience?: number
+  /** One column instead of all. */
+  only?: string
+}
+
 /** How long a cell waits for what must happen; passes never take it, only failures do. */
 const PATIENCE = Number(process.env.CONFORMANCE_PATIENCE ?? 3000)
 /** The same where it cannot happen. */
@@ -32,22 +42,22 @@ export async function runTarget(
   runtime: Runtime,
   target: Target,
   scenarios: Scenario[],
-  told: (column: Column) => void = () => {},
-  plugins: Plugin[] = [],
-  patience: number = PATIENCE,
+  options: Options = {},
 ): Promise<Column[]> {
+  const { told, plugins, patience = PATIENCE, only } = options
   const program = await bundle(target.programs[runtime.host] as string, runtime.host, plugins)
   let site = await Site.start(runtime, program)
   const columns: Column[] = []
   try {
     for (const transport of transportsOf(target, runtime.host)) {
+      if (only !== undefined && only !== columnName(target, transport)) continue
       const column = { runtime: runtime.name, target: columnName(target, transport), cells: new Map() }
       for (const scenario of scenarios) {
         if (!site.running) site = await Site.start(runtime, program)
         column.cells.set(scenario.name, await runCell(site, runtime, target, transport, scenario, patience))
       }
       columns.push(column)
-      told(column)
+      told?.(column)
     }
   } finally {
     site.stop()

@@ -3,6 +3,11 @@ import { Agent, get } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { Host, Runtime } from './runtimes.ts'
 
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** A server process of some runtime, and the line to its control. */
 export class Site {
   /** The port of a runtime that cannot open another one for each cell. */
@@ -19,7 +24,8 @@ export class Site {
       stdio: ['ignore', 'pipe', process.env.CONFORMANCE_STDERR ? 'inherit' : 'ignore', 'pipe'],
       env: { ...process.env, NODE_ENV: 'test', NODE_OPTIONS: '', NO_COLOR: '1' },
     })
-    process.once('exit', () => child.kill('SIGKILL'))
+    running.add(child)
+    child.once('exit', () => running.delete(child))
     const said = runtime.speaksOn === 'stdout' ? (child.stdout as Readable) : (child.stdio[3] as Readable)
     const { control, port } = await new Promise<{ control: number; port?: number }>((resolve, reject) => {
       const ports: { control?: number; port?: number } = {}

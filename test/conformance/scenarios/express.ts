@@ -17,6 +17,14 @@ const scenarios: Scenario[] = [
     }),
   ),
   {
+    name: 'answers in an earlier middleware, and passes the request on at once',
+    async play(session) {
+      await session.request('/json?answer=at-once').finished()
+      await session.remains({ inUse: 0 })
+      return []
+    },
+  },
+  {
     name: 'goes on with next(error)',
     async play(session) {
       await session.request('/next-error').finished(500)

@@ -66,6 +66,20 @@ export const queued: Chapter = {
       },
     },
     {
+      name: 'in an earlier middleware, which has answered it when it passes it on',
+      async play(session) {
+        const exchange = session.request('/json?before=gate&answer=early')
+        await session.until({ marks: 'arrived' })
+        await session.open('early')
+        await exchange.receives('answered earlier')
+        await exchange.finished()
+        await session.open('gate')
+        await session.until({ marks: 'passed on' })
+        await session.remains({ inUse: 0, waiting: 0 })
+        return []
+      },
+    },
+    {
       name: 'and the client leaves while the permit is handed over',
       async play(session) {
         const holder = session.request('/hold')

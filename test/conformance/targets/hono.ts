@@ -19,10 +19,9 @@ export function honoApp(stage: Stage, upgradeWebSocket: UpgradeWebSocket<any, an
       // Node's host sees for itself who left.
       if ((c.env as { incoming?: unknown } | undefined)?.incoming === undefined)
         c.req.raw.signal.addEventListener('abort', () => stage.gone++)
-      await stage.before(before)
     }
-    if (answer === undefined) return next()
-    const passed = next()
+    const passed = before === undefined ? next() : stage.before(before).then(next)
+    if (answer === undefined) return passed
     const answered = stage.passed(answer).then(() => c.text('answered earlier'))
     return Promise.race([passed, answered])
   })

@@ -13,12 +13,12 @@ export function koaApp(Make: typeof Koa, stage: Stage): Koa {
 
   app.use(async (ctx, next) => {
     const { before, answer } = cues(ctx.originalUrl)
-    if (before !== undefined) await stage.before(before)
-    if (answer === undefined) return next()
+    const passed = before === undefined ? next() : stage.before(before).then(next)
+    if (answer === undefined) return passed
     const answered = stage.passed(answer).then(() => {
       ctx.body = 'answered earlier'
     })
-    await Promise.race([next(), answered])
+    await Promise.race([passed, answered])
   })
   app.use(limit(stage.options))
   app.use((ctx, next) => {
