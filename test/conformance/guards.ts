@@ -144,7 +144,7 @@ export const guards: Guard[] = [
 const packages = fileURLToPath(new URL('../../packages/', import.meta.url))
 
 /** Changes the source as it is bundled; the files stay as they are. */
-export function without({ file, text, becomes }: Guard): Plugin {
+function without({ file, text, becomes }: Guard): Plugin {
   return {
     name: `without ${text}`,
     setup(build) {
