@@ -1,0 +1,53 @@
+import type { Departure } from '../client/client.ts'
+import type { Chapter } from '../scenario.ts'
+
+const PATHS = [
+  '/json',
+  '/hold',
+  '/stream',
+  '/never',
+  '/sse',
+  '/throw',
+  '/no-content',
+  '/nested/json',
+  '/upload',
+]
+const STAYS = ['stays', 'stays'] as const
+
+export const crowd: Chapter = {
+  title: 'A crowd',
+  scenarios: [
+    {
+      name: 'comes and goes, and never are more inside than the limit',
+      setup: { permits: 3, queue: 10 },
+      async play(session) {
+        const random = numbers(7)
+        const pick = <T>(from: readonly T[]): T => from[random() % from.length] as T
+        const clients = []
+        // A FIN means nothing to Workers.
+        const departures: Departure[] = session.host === 'workerd' ? ['RST'] : ['FIN', 'RST']
+        for (let i = 0; i < 60; i++) {
+          const client = session.client()
+          clients.push(client)
+          const path = `${pick(PATHS)}?${i}`
+          client.request(path, path.startsWith('/upload') ? { method: 'POST', body: 'some' } : {})
+          if (random() % 3 === 0) await session.state()
+          const how = pick([...departures, ...STAYS])
+          if (how !== 'stays') pick(clients).leave(how)
+          if (random() % 2 === 0) await session.open(`${pick(PATHS)}?${random() % i}`)
+        }
+        for (const client of clients) client.leave('RST')
+        return undefined
+      },
+    },
+  ],
+}
+
+/** The same numbers each time (a linear congruential generator). */
+function numbers(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state >>> 8
+  }
+}
