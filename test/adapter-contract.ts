@@ -21,7 +21,7 @@ export function adapterContract(adapter: Adapter): void {
   })
 
   async function start(app: App): Promise<{ server: Server; connect: () => RawClient }> {
-    const server = adapter.create(app)
+    const server = await adapter.create(app)
     const port = await listening(server)
     servers.push(server)
     const connect = (): RawClient => {
@@ -113,7 +113,8 @@ export function adapterContract(adapter: Adapter): void {
       expect(entered).toEqual(paths)
     })
 
-    it('calls the handler on the same stack when a permit is free', async () => {
+    const onTheStack = it.runIf(adapter.callsOnTheStack)
+    onTheStack('calls the handler on the same stack when a permit is free', async () => {
       let before = 0
       let microtasks = 0
       const count = (): void => {
@@ -200,7 +201,7 @@ export function adapterContract(adapter: Adapter): void {
       const seen: [string, string | undefined][] = []
       const first = new Gate<Reply>()
       const limiter = new BoundedSemaphore(1)
-      const server = adapter.create({
+      const server = await adapter.create({
         limits: (limit) => [limit({ limiter })],
         handle: ({ url }) => {
           seen.push([url, storage.getStore()])
@@ -858,7 +859,9 @@ export function adapterContract(adapter: Adapter): void {
       const held = limiter.tryAcquire() as Permit
       const arrived = new Gate<Exchange>()
       let ran = false
+      const errors: unknown[] = []
       const { connect } = await start({
+        onError: (error) => errors.push(error),
         before: (exchange) => arrived.open(exchange),
         limits: (limit) => [limit({ limiter })],
         handle: () => {
@@ -877,6 +880,7 @@ export function adapterContract(adapter: Adapter): void {
       await limiter.drain()
       for (let turn = 0; turn < 10; turn++) await turnOfTheLoop()
       expect(ran).toBe(false)
+      expect(errors).toEqual([])
       expect(complaints).not.toHaveBeenCalled()
       complaints.mockRestore()
     })

@@ -52,8 +52,10 @@ interface Translation {
 
 export interface Adapter {
   name: string
-  create(app: App): Server
+  create(app: App): Server | Promise<Server>
   translation: Translation
+  /** Whether the framework itself calls what comes next at once, and not in a later microtask. */
+  callsOnTheStack: boolean
   /** Whether a rejected handler is answered 500; otherwise the request stays open. */
   answersRejections: boolean
   /** Whether a body stream that fails ends the response; otherwise the client has to leave. */
@@ -63,6 +65,7 @@ export interface Adapter {
 function expressAdapter(name: string, make: typeof express, answersRejections: boolean): Adapter {
   return {
     name,
+    callsOnTheStack: true,
     answersRejections,
     endsFailedStreams: true,
     translation: {
@@ -107,6 +110,7 @@ function expressAdapter(name: string, make: typeof express, answersRejections: b
 function koaAdapter(name: string, Make: typeof Koa, endsFailedStreams: boolean): Adapter {
   return {
     name,
+    callsOnTheStack: true,
     answersRejections: true,
     endsFailedStreams,
     translation: {
@@ -140,6 +144,7 @@ function koaAdapter(name: string, Make: typeof Koa, endsFailedStreams: boolean):
 
 const honoAdapter: Adapter = {
   name: 'Hono 4 on @hono/node-server',
+  callsOnTheStack: true,
   answersRejections: true,
   endsFailedStreams: true,
   translation: {
