@@ -12,6 +12,7 @@ import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import Koa from 'koa'
 import Koa2 from 'koa2'
+import { nestAdapters } from './nest-adapters.ts'
 
 /** What a handler answers, in no framework's terms. */
 export interface Reply {
@@ -187,4 +188,5 @@ export const adapters: Adapter[] = [
   koaAdapter('Koa 3', Koa, true),
   koaAdapter('Koa 2', Koa2, false),
   honoAdapter,
+  ...nestAdapters,
 ]
