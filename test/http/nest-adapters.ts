@@ -14,6 +14,7 @@ export interface Response {
   send(text: string | object): unknown
   raw?: ServerResponse
   hijack?(): unknown
+  sent?: boolean
 }
 
 /** Each major of Nest on each platform. */
