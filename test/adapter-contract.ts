@@ -13,6 +13,7 @@ export function adapterContract(adapter: Adapter): void {
   const clients: RawClient[] = []
 
   afterEach(async () => {
+    vi.restoreAllMocks()
     for (const client of clients.splice(0)) client.socket.destroy()
     for (const server of servers.splice(0)) {
       server.closeAllConnections()

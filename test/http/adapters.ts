@@ -6,12 +6,15 @@ import type { Limiter } from '@lineclear/core'
 import { limit as expressLimit } from '@lineclear/express'
 import { limit as honoLimit } from '@lineclear/hono'
 import { limit as koaLimit } from '@lineclear/koa'
+import { type Limited, limit as nodeLimit } from '@lineclear/node'
+import connect from 'connect'
 import express, { type ErrorRequestHandler, type Response } from 'express'
 import express4 from 'express4'
 import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import Koa from 'koa'
 import Koa2 from 'koa2'
+import { vi } from 'vitest'
 
 /** What a handler answers, in no framework's terms. */
 export interface Reply {
@@ -173,7 +176,76 @@ const honoAdapter: Adapter = {
   },
 }
 
-/** Express 4 does not look at what a handler returns: the rejection is nobody's, and nobody answers. */
+/** Answers on the raw response, once the reply is there. */
+async function respondRaw(res: ServerResponse, reply: Reply | Promise<Reply>): Promise<void> {
+  const { status = 200, body, raw } = await reply
+  if (raw) return
+  res.statusCode = status
+  if (body instanceof Readable) await pipeline(body, res).catch(() => {})
+  else res.end(body)
+}
+
+const inNode: Translation = {
+  header: (header) => (req) => req.headers[header],
+  answer: (text) => (_, __, res) => res.setHeader('content-type', 'text/plain').end(text),
+}
+
+const bareAdapter: Adapter = {
+  name: 'node:http',
+  answersRejections: true,
+  endsFailedStreams: true,
+  translation: inNode,
+  create({ limits, before, handle, onError }) {
+    // Its error handling.
+    vi.spyOn(console, 'error').mockImplementation((error) => onError?.(error))
+    const limited = limits(nodeLimit, this.translation) as Limited[]
+    const listener = limited.reduceRight((inner, each) => each(inner), answer)
+    return createServer((req, res) => {
+      const passed = before?.({ req, res, url: req.url as string })
+      if (passed === undefined) listener(req, res)
+      else passed.then(() => listener(req, res))
+    })
+
+    function answer(req: IncomingMessage, res: ServerResponse): unknown {
+      const failed = (): void => {
+        res.statusCode = 500
+        res.end('failed')
+      }
+      try {
+        return respondRaw(res, handle({ req, res, url: req.url as string })).catch(failed)
+      } catch {
+        return failed()
+      }
+    }
+  },
+}
+
+const connectAdapter: Adapter = {
+  name: 'Connect',
+  answersRejections: false,
+  endsFailedStreams: true,
+  translation: inNode,
+  create({ limits, before, handle, onError }) {
+    const app = connect()
+    app.use((req, res, next) => {
+      const passed = before?.({ req, res, url: req.originalUrl as string })
+      if (passed === undefined) next()
+      else passed.then(() => next())
+    })
+    for (const limited of limits(nodeLimit, this.translation) as Limited[]) app.use(limited)
+    app.use((req, res) => {
+      respondRaw(res, handle({ req, res, url: req.originalUrl as string })).catch(unheard)
+    })
+    app.use((error: unknown, _req: IncomingMessage, res: ServerResponse, _next: unknown) => {
+      onError?.(error)
+      res.statusCode = 500
+      res.end('failed')
+    })
+    return createServer(app)
+  },
+}
+
+/** Express 4 and Connect do not look at what a handler returns: the rejection is nobody's, and nobody answers. */
 function unheard(): void {}
 
 export const adapters: Adapter[] = [
@@ -182,4 +254,6 @@ export const adapters: Adapter[] = [
   koaAdapter('Koa 3', Koa, true),
   koaAdapter('Koa 2', Koa2, false),
   honoAdapter,
+  bareAdapter,
+  connectAdapter,
 ]

@@ -49,6 +49,9 @@ const serveOne = (listener: string): string => `
     server.close().closeAllConnections()
   })`
 
+/** What to import beside the adapter; for our own wrapper there is only Node. */
+const frameworkOf = (name: string): string => (name === 'node' ? 'node:http' : name)
+
 const apps = {
   express: `const app = express(); app.use(limit({ permits: 2 })); app.get('/', (req, res) => res.send('hello'))
     ${serveOne('app')}`,
@@ -56,6 +59,7 @@ const apps = {
     ${serveOne('app.callback()')}`,
   hono: `const app = new hono.Hono(); app.use(limit({ permits: 2 })); app.get('/', (c) => c.text('hello'))
     ${serveOne('nodeServer.getRequestListener(app.fetch)')}`,
+  node: serveOne("limit({ permits: 2 })((req, res) => res.end('hello'))"),
 }
 
 describe('the packed packages', () => {
@@ -73,7 +77,7 @@ describe('the packed packages', () => {
 
   it.each(Object.entries(apps))('serve a request with import in %s', (name, app) => {
     const source = `import { createServer } from 'node:http'
-      import ${name === 'hono' ? '* as hono' : name} from '${name}'
+      import ${name === 'hono' ? '* as hono' : name} from '${frameworkOf(name)}'
       import * as nodeServer from '@hono/node-server'
       import { limit } from '@lineclear/${name}'
       ${app}`
@@ -82,7 +86,7 @@ describe('the packed packages', () => {
 
   it.each(Object.entries(apps))('serve a request with require in %s', (name, app) => {
     const source = `const { createServer } = require('node:http')
-      const ${name} = require('${name}').default ?? require('${name}')
+      const ${name} = require('${frameworkOf(name)}').default ?? require('${frameworkOf(name)}')
       const nodeServer = require('@hono/node-server')
       const { limit } = require('@lineclear/${name}')
       ${app}`
@@ -92,11 +96,13 @@ describe('the packed packages', () => {
   it('have types for a strict user whose lib knows nothing of disposables', () => {
     writeFileSync(
       join(project, 'typed.ts'),
-      `import { BoundedSemaphore, lifo, RejectedError, run } from '@lineclear/core'
+      `import { createServer } from 'node:http'
+       import { BoundedSemaphore, lifo, RejectedError, run } from '@lineclear/core'
        import express from 'express'
        import { limit } from '@lineclear/express'
        import { limit as koaLimit } from '@lineclear/koa'
        import { limit as honoLimit } from '@lineclear/hono'
+       import { limit as nodeLimit } from '@lineclear/node'
        import { Hono } from 'hono'
        import Koa from 'koa'
        const shared = new BoundedSemaphore(10, { queue: lifo(5) })
@@ -112,6 +118,9 @@ describe('the packed packages', () => {
        new Hono<{ Variables: { user: string } }>()
          .use(honoLimit({ permits: 1 }))
          .get('/a/:id', honoLimit({ permits: 1 }), (c) => c.json({ id: c.req.param('id').length, user: c.var.user }))
+       createServer(nodeLimit({ permits: 1, skip: (req) => req.url === '/health' })((req, res) => res.end(\`\${req.url}\`)))
+       // @ts-expect-error neither wrapped nor called with next
+       createServer(nodeLimit({ permits: 1 }))
        // @ts-expect-error an unknown option
        limit({ permits: 1, queueTimout: 5 })
        // @ts-expect-error both
