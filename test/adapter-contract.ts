@@ -22,7 +22,7 @@ export function adapterContract(adapter: Adapter): void {
   })
 
   async function start(app: App): Promise<{ server: Server; connect: () => RawClient }> {
-    const server = adapter.create(app)
+    const server = await adapter.create(app)
     const port = await listening(server)
     servers.push(server)
     const connect = (): RawClient => {
@@ -201,7 +201,7 @@ export function adapterContract(adapter: Adapter): void {
       const seen: [string, string | undefined][] = []
       const first = new Gate<Reply>()
       const limiter = new BoundedSemaphore(1)
-      const server = adapter.create({
+      const server = await adapter.create({
         limits: (limit) => [limit({ limiter })],
         handle: ({ url }) => {
           seen.push([url, storage.getStore()])

@@ -4,12 +4,14 @@ import { pipeline } from 'node:stream/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Limiter } from '@lineclear/core'
 import { limit as expressLimit } from '@lineclear/express'
+import { limit as fastifyLimit, type LimitHook } from '@lineclear/fastify'
 import { limit as honoLimit } from '@lineclear/hono'
 import { limit as koaLimit } from '@lineclear/koa'
 import { type Limited, limit as nodeLimit } from '@lineclear/node'
 import connect from 'connect'
 import express, { type ErrorRequestHandler, type Response } from 'express'
 import express4 from 'express4'
+import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import Koa from 'koa'
@@ -55,7 +57,7 @@ interface Translation {
 
 export interface Adapter {
   name: string
-  create(app: App): Server
+  create(app: App): Server | Promise<Server>
   translation: Translation
   /** Whether a rejected handler is answered 500; otherwise the request stays open. */
   answersRejections: boolean
@@ -176,6 +178,42 @@ const honoAdapter: Adapter = {
   },
 }
 
+const fastifyAdapter: Adapter = {
+  name: 'Fastify 5',
+  answersRejections: true,
+  endsFailedStreams: true,
+  translation: {
+    header: (header) => (request) => request.headers[header],
+    answer: (text) => (_, __, reply) => void reply.send(text),
+  },
+  async create({ limits, before, handle, onError }) {
+    const app = fastify()
+    const exchange = (request: FastifyRequest, reply: FastifyReply): Exchange => ({
+      req: request.raw,
+      res: reply.raw,
+      url: request.url,
+    })
+    app.setErrorHandler((error, _request, reply) => {
+      onError?.(error)
+      reply.send(error)
+    })
+    // Whatever is uploaded, the handler reads it, or not.
+    app.addContentTypeParser('*', (_request, _body, done) => done(null))
+    app.addHook('onRequest', (request, reply, done) => {
+      const passed = before?.(exchange(request, reply))
+      if (passed === undefined) done()
+      else passed.then(() => done())
+    })
+    for (const hook of limits(fastifyLimit, this.translation) as LimitHook[]) app.addHook('onRequest', hook)
+    app.all('*', async (request, reply) => {
+      const { status = 200, body, raw } = await handle(exchange(request, reply))
+      return raw ? reply.hijack() : reply.code(status).send(body)
+    })
+    await app.ready()
+    return app.server
+  },
+}
+
 /** Answers on the raw response, once the reply is there. */
 async function respondRaw(res: ServerResponse, reply: Reply | Promise<Reply>): Promise<void> {
   const { status = 200, body, raw } = await reply
@@ -256,4 +294,5 @@ export const adapters: Adapter[] = [
   honoAdapter,
   bareAdapter,
   connectAdapter,
+  fastifyAdapter,
 ]

@@ -24,6 +24,7 @@ beforeAll(async () => {
     'express',
     'koa',
     'hono',
+    'fastify',
     '@hono/node-server',
     '@types/node',
     '@types/express',
@@ -59,6 +60,8 @@ const apps = {
     ${serveOne('app.callback()')}`,
   hono: `const app = new hono.Hono(); app.use(limit({ permits: 2 })); app.get('/', (c) => c.text('hello'))
     ${serveOne('nodeServer.getRequestListener(app.fetch)')}`,
+  fastify: `const app = fastify(); app.addHook('onRequest', limit({ permits: 2 })); app.get('/', async () => 'hello')
+    ${serveOne('(req, res) => app.ready(() => app.routing(req, res))')}`,
   node: serveOne("limit({ permits: 2 })((req, res) => res.end('hello'))"),
 }
 
@@ -102,6 +105,8 @@ describe('the packed packages', () => {
        import { limit } from '@lineclear/express'
        import { limit as koaLimit } from '@lineclear/koa'
        import { limit as honoLimit } from '@lineclear/hono'
+       import fastify from 'fastify'
+       import { limit as fastifyLimit, limitPlugin } from '@lineclear/fastify'
        import { limit as nodeLimit } from '@lineclear/node'
        import { Hono } from 'hono'
        import Koa from 'koa'
@@ -118,6 +123,10 @@ describe('the packed packages', () => {
        new Hono<{ Variables: { user: string } }>()
          .use(honoLimit({ permits: 1 }))
          .get('/a/:id', honoLimit({ permits: 1 }), (c) => c.json({ id: c.req.param('id').length, user: c.var.user }))
+       const app = fastify()
+       app.addHook('onRequest', fastifyLimit({ permits: 1, skip: (request) => request.is404 }))
+       app.register(limitPlugin, { permits: 100, key: undefined, onRejected: (r, request, reply) => reply.send(request.url + r.reason) })
+       app.get('/report', { config: { limit: { permits: 1, queue: 10 } } }, async () => app.limits.map(({ route, limiter }) => route + limiter.inUse))
        createServer(nodeLimit({ permits: 1, skip: (req) => req.url === '/health' })((req, res) => res.end(\`\${req.url}\`)))
        // @ts-expect-error neither wrapped nor called with next
        createServer(nodeLimit({ permits: 1 }))
