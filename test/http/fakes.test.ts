@@ -5,7 +5,8 @@ import inject, { type DispatchFunc } from 'light-my-request'
 import { createMocks, type RequestMethod } from 'node-mocks-http'
 import serverless from 'serverless-http'
 import { describe, expect, it } from 'vitest'
-import { type Adapter, adapters, type Reply } from './adapters.ts'
+import type { Adapter, Reply } from './adapters/adapter.ts'
+import { adapters } from './adapters.ts'
 import { Gate, until } from './helpers.ts'
 
 /** Sends a request to a listener without a socket, and resolves with the status and the body. */
@@ -47,8 +48,12 @@ const fakes: [string, Send][] = [
   ],
 ]
 
-describe.each(fakes)('through %s', (_, send) => {
-  describe.each(adapters)('$name', (adapter: Adapter) => {
+/** They wait for the callback of `end()`, which this fake does not call. */
+const awaitEnd = ['fetch on srvx', 'h3 2']
+
+describe.each(fakes)('through %s', (fake, send) => {
+  const able = adapters.filter(({ name }) => fake !== 'node-mocks-http' || !awaitEnd.includes(name))
+  describe.each(able)('$name', (adapter: Adapter) => {
     async function start(limiter: BoundedSemaphore, handle: (path: string) => Reply | Promise<Reply>) {
       const server = await adapter.create({
         limits: (limit) => [limit({ limiter })],

@@ -27,6 +27,24 @@ export function turnOfTheLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
+/** What reaches the process while `act` runs, in place of its end: errors that nobody catches. */
+export async function uncaught(
+  event: 'uncaughtException' | 'unhandledRejection',
+  act: (errors: unknown[]) => Promise<void>,
+): Promise<unknown[]> {
+  const errors: unknown[] = []
+  const listeners = process.listeners(event as 'uncaughtException')
+  process.removeAllListeners(event)
+  process.on(event, (error) => errors.push(error))
+  try {
+    await act(errors)
+  } finally {
+    process.removeAllListeners(event)
+    for (const listener of listeners) process.on(event as 'uncaughtException', listener)
+  }
+  return errors
+}
+
 export async function listening(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

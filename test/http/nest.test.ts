@@ -12,8 +12,8 @@ import type {
 import { finalize, interval, map, NEVER, Observable, of, tap } from 'rxjs'
 import supertest from 'supertest'
 import { afterEach, describe, expect, it } from 'vitest'
+import { initialized, nestApp, nests, type Response, rawOf } from './adapters/nest.ts'
 import { Gate, listening, RawClient, turnOfTheLoop, until } from './helpers.ts'
-import { initialized, nestApp, nests, type Response, rawOf } from './nest-adapters.ts'
 
 // What the contract of all adapters does not say.
 

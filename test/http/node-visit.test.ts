@@ -10,7 +10,7 @@ import { Admission, NodeVisit, WebVisit } from '@lineclear/http'
 import { Hono } from 'hono'
 import { createMocks } from 'node-mocks-http'
 import { describe, expect, it } from 'vitest'
-import { listening, RawClient, turnOfTheLoop, until } from './helpers.ts'
+import { listening, RawClient, turnOfTheLoop, uncaught, until } from './helpers.ts'
 
 /** A request and a response as unit tests fake them: `end()` emits finish at once, and nothing emits close. */
 function fakes() {
@@ -67,6 +67,42 @@ describe('a visit to a fake response', () => {
     }
     expect(() => res.end()).toThrow('released too often')
     expect(others.map(({ inUse }) => inUse)).toEqual([0, 0])
+  })
+})
+
+describe('a visit that lasts until its handler has settled', () => {
+  it('hides no rejection that the caller does not handle', async () => {
+    const admission = new Admission<[], BoundedSemaphore>({ permits: 1, releaseOn: 'settled' })
+    const { req, res } = fakes()
+    const visit = new NodeVisit(req, res)
+    admission.enter(visit, [])
+    res.end()
+    const broken = new Error('broken')
+    const errors = await uncaught('unhandledRejection', async (errors) => {
+      visit.serve(() => Promise.reject(broken))
+      await until(() => errors.length > 0)
+    })
+    expect(errors).toEqual([broken])
+    expect(admission.limiter.inUse).toBe(0)
+  })
+
+  it('passes on what the handler returns, throws or rejects with', async () => {
+    const admission = new Admission<[], BoundedSemaphore>({ permits: 1, releaseOn: 'settled' })
+    const serve = (work: () => unknown): unknown => {
+      const { req, res } = fakes()
+      const visit = new NodeVisit(req, res)
+      admission.enter(visit, [])
+      res.end()
+      return visit.serve(work)
+    }
+    expect(serve(() => 'value')).toBe('value')
+    expect(await serve(async () => 'later')).toBe('later')
+    const fail = (): never => {
+      throw new Error('broken')
+    }
+    expect(() => serve(fail)).toThrow('broken')
+    await expect(serve(async () => fail())).rejects.toThrow('broken')
+    expect(admission.limiter.inUse).toBe(0)
   })
 })
 

@@ -25,6 +25,7 @@ beforeAll(async () => {
     'express',
     'koa',
     'hono',
+    'fastify',
     '@hono/node-server',
     '@nestjs/common',
     '@nestjs/core',
@@ -90,6 +91,16 @@ const apps: Record<string, UserApp> = {
         ${serveOne('app.getHttpAdapter().getInstance()')}
       })`,
   },
+  fastify: {
+    modules: { fastify: 'fastify' },
+    code: `const app = fastify.fastify(); app.addHook('onRequest', limit({ permits: 2 })); app.get('/', async () => 'hello')
+      ${serveOne('(req, res) => app.ready(() => app.routing(req, res))')}`,
+  },
+  node: { modules: {}, code: serveOne("limit({ permits: 2 })((req, res) => res.end('hello'))") },
+  fetch: {
+    modules: { nodeServer: '@hono/node-server' },
+    code: serveOne("nodeServer.getRequestListener(limit({ permits: 2 })(() => new Response('hello')))"),
+  },
 }
 
 describe('the packed packages', () => {
@@ -131,13 +142,18 @@ describe('the packed packages', () => {
   it('have types for a strict user whose lib knows nothing of disposables', () => {
     writeFileSync(
       join(project, 'typed.ts'),
-      `import { BoundedSemaphore, lifo, RejectedError, run } from '@lineclear/core'
+      `import { createServer } from 'node:http'
+       import { BoundedSemaphore, lifo, RejectedError, run } from '@lineclear/core'
        import express from 'express'
        import { limit } from '@lineclear/express'
        import { limit as koaLimit } from '@lineclear/koa'
        import { limit as honoLimit } from '@lineclear/hono'
        import { ClientSignal, Limit, LimitExceededException, limit as nestLimit } from '@lineclear/nest'
        import { Catch, Controller, Get, type ExceptionFilter, type INestApplication } from '@nestjs/common'
+       import fastify from 'fastify'
+       import { limit as fastifyLimit, limitPlugin } from '@lineclear/fastify'
+       import { limit as nodeLimit } from '@lineclear/node'
+       import { limit as fetchLimit } from '@lineclear/fetch'
        import { Hono } from 'hono'
        import Koa from 'koa'
        const shared = new BoundedSemaphore(10, { queue: lifo(5) })
@@ -165,6 +181,18 @@ describe('the packed packages', () => {
        export class Filter implements ExceptionFilter { catch(e: LimitExceededException) { console.log(e.rejection.reason) } }
        // @ts-expect-error an unknown option
        Limit({ permits: 1, queueTimout: 5 })
+       const app = fastify()
+       app.addHook('onRequest', fastifyLimit({ permits: 1, skip: (request) => request.is404 }))
+       app.register(limitPlugin, { permits: 100, key: undefined, onRejected: (r, request, reply) => reply.send(request.url + r.reason) })
+       app.get('/report', { config: { limit: { permits: 1, queue: 10 } } }, async () => app.limits.map(({ route, limiter }) => route + limiter.inUse))
+       createServer(nodeLimit({ permits: 1, skip: (req) => req.url === '/health' })((req, res) => res.end(\`\${req.url}\`)))
+       // @ts-expect-error neither wrapped nor called with next
+       createServer(nodeLimit({ permits: 1 }))
+       const guarded = fetchLimit({ permits: 1, key: undefined, skip: (request) => request.method === 'HEAD' })
+       const handler: (request: Request, env: { NAME: string }) => Promise<Response> = guarded(
+         async (_request: Request, env: { NAME: string }) => new Response(env.NAME + guarded.limiter.inUse),
+       )
+       export default { fetch: handler }
        // @ts-expect-error an unknown option
        limit({ permits: 1, queueTimout: 5 })
        // @ts-expect-error both

@@ -1,5 +1,5 @@
 export { Admission, type Verdict } from './admission.ts'
-export type { NodeRequest, NodeResponse } from './connection.ts'
+export { destroyHost, type NodeRequest, type NodeResponse } from './connection.ts'
 export { isPromise, type MaybePromise } from './maybe-promise.ts'
 export { NodeVisit, nodeClientSignal, nodeKeepPermit } from './node-visit.ts'
 export type { LimitOptions } from './options.ts'

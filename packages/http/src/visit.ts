@@ -83,7 +83,10 @@ export abstract class Visit {
     if (terms !== undefined) this.#agree(terms, context as Context)
   }
 
-  /** Calls the handler and returns what it returns, untouched. */
+  /**
+   * Calls the handler and returns what it returns: that itself, or with `releaseOn: 'settled'` a promise
+   * like its own. A rejection is left to the caller in either case.
+   */
   serve<T>(work: () => T): T {
     if (!this.#awaitsHandler) return work()
     const settled = this.keep()
@@ -94,9 +97,21 @@ export abstract class Visit {
       settled()
       throw error
     }
-    if (isPromise(result)) result.then(settled, settled)
-    else settled()
-    return result
+    if (!isPromise(result)) {
+      settled()
+      return result
+    }
+    // Not a second branch: with a handler of our own on it, a rejection that nobody handles went unseen.
+    return result.then(
+      (value) => {
+        settled()
+        return value
+      },
+      (error) => {
+        settled()
+        throw error
+      },
+    ) as T
   }
 
   /** Keeps the permit beyond the end of the response, until the returned function is called. */

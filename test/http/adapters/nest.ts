@@ -2,9 +2,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { nodeClientSignal, nodeKeepPermit } from '@lineclear/http'
 import type { ExecutionContext, INestApplication, LoggerService, ModuleMetadata } from '@nestjs/common'
-import { nest11 } from '../frameworks/nest11/index.ts'
-import { type Nest, nest12 } from '../frameworks/nest12.ts'
-import type { Adapter, Exchange } from './adapters.ts'
+import { nest11 } from '../../frameworks/nest11/index.ts'
+import { type Nest, nest12 } from '../../frameworks/nest12.ts'
+import type { Adapter, Exchange } from './adapter.ts'
 
 export type Platform = 'Express' | 'Fastify'
 

@@ -5,7 +5,7 @@ import { clientSignal, keepPermit, limit } from '@lineclear/fetch'
 import { H3, type H3Event } from 'h3'
 import { toNodeHandler as h3Handler } from 'h3/node'
 import { toNodeHandler } from 'srvx/node'
-import type { Adapter, App, Exchange, Reply } from './adapters.ts'
+import type { Adapter, App, Exchange, Reply } from './adapter.ts'
 
 type Limited = ReturnType<typeof limit>
 interface NodeBinding {

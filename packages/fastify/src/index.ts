@@ -1,0 +1,5 @@
+export type { Rejection } from '@lineclear/http'
+export { clientSignal, keepPermit } from './handler.ts'
+export { type LimitHook, type LimitOptions, limit, limit as default } from './limit.ts'
+export { type LimitPluginOptions, limitPlugin } from './plugin.ts'
+export type { AppliedLimit } from './routes.ts'

@@ -1,0 +1,17 @@
+import { type NodeRequest, type NodeResponse, nodeClientSignal, nodeKeepPermit } from '@lineclear/http'
+
+/**
+ * A signal for a listener that aborts when the client leaves before its response is over, or when
+ * `maxHold` takes the permit back. Works without a limit too. Made when it is first asked for.
+ */
+export function clientSignal(req: NodeRequest, res: NodeResponse): AbortSignal {
+  return nodeClientSignal(req, res)
+}
+
+/**
+ * Keeps the permits that the request holds, whatever becomes of its response, until the returned
+ * function is called; `maxHold` goes on. For work that goes on when its client has left.
+ */
+export function keepPermit(req: NodeRequest, res: NodeResponse): () => void {
+  return nodeKeepPermit(req, res)
+}
