@@ -1,8 +1,8 @@
-import { setImmediate } from 'node:timers/promises'
 import { Bench, type FnOptions } from 'tinybench'
 import { type CancelName, cancels } from './cancels.ts'
 import { type Candidate, type CandidateName, candidates } from './candidates.ts'
 import { AS_IS, Child, STEADY, serve } from './child.ts'
+import { heap } from './heap.ts'
 import type { Contestant } from './interleave.ts'
 
 // A row of the core benchmark, measured for one candidate in a child of its own: `Contest` in the
@@ -115,15 +115,6 @@ async function time(
 function cpu(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1000
-}
-
-async function heap(): Promise<number> {
-  // Finalizers and weak references take another turn or two.
-  for (let turn = 0; turn < 3; turn++) {
-    await setImmediate()
-    globalThis.gc?.()
-  }
-  return process.memoryUsage().heapUsed
 }
 
 if (process.send !== undefined) {

@@ -1,10 +1,11 @@
-/** What a BoundedSemaphore is to do, in arrays and plain loops. It knows callers by a number. */
+/**
+ * What a BoundedSemaphore is to do, in arrays and plain loops. It knows callers by a number, and it
+ * does nothing by itself: whoever runs it says when the microtask comes that tells the next waiter.
+ */
 export class Model {
   inUse = 0
-  /** Who got a permit, in order; includes those that have yet to be told. */
-  readonly entered: number[] = []
-  /** Who was turned away and why, in order. */
-  readonly refused: [caller: number, why: string][] = []
+  /** Who was told what, in order: `permit`, or why there is none. */
+  readonly settled: [caller: number, how: string][] = []
   readonly drained: number[] = []
   limit: number
   readonly #lifo: boolean
@@ -12,6 +13,8 @@ export class Model {
   #line: Caller[] = []
   /** They hold their permits, but may still give up. */
   #untold: Caller[] = []
+  /** Somebody who had nobody behind it was handed a permit and told at once, and has yet to run. */
+  #woken = false
   #weights: number[] = []
   #drains: number[] = []
   #now = 0
@@ -32,24 +35,40 @@ export class Model {
   }
 
   get locked(): boolean {
-    return this.value === 0 || this.#line.length > 0 || this.#untold.length > 0
+    return this.value === 0 || this.#line.length > 0 || this.telling
+  }
+
+  /** Whether a microtask is to come. */
+  get telling(): boolean {
+    return this.#untold.length > 0 || this.#woken
+  }
+
+  /** How many timers run: one for each length of time-out, however many wait that long. */
+  get timers(): number {
+    return new Set(this.#line.map(({ timeout }) => timeout).filter(Number.isFinite)).size
+  }
+
+  /** Whether anybody would leave if this signal aborted. */
+  listens(signal: number): boolean {
+    return [...this.#line, ...this.#untold].some((caller) => caller.signal === signal)
   }
 
   acquire(id: number, weight: number, timeout: number, signal: number | undefined, aborted: boolean): void {
     this.#weights[id] = weight
-    if (this.#isTooHeavy(weight)) this.#refuse(id, 'too heavy')
-    else if (aborted) this.#refuse(id, 'aborted')
-    else if (this.#closed) this.#refuse(id, 'closed')
-    else if (this.#fits(weight) && this.#line.length === 0) this.#enter({ id, weight, signal, deadline: 0 })
-    else if (timeout === 0) this.#refuse(id, 'timeout')
-    else this.#join({ id, weight, signal, deadline: this.#now + timeout })
+    const caller: Caller = { id, weight, signal, timeout, deadline: this.#now + timeout }
+    if (this.#isTooHeavy(weight)) this.#settle(id, 'too heavy')
+    else if (aborted) this.#settle(id, 'aborted')
+    else if (this.#closed) this.#settle(id, 'closed')
+    else if (this.#fits(weight) && this.#line.length === 0) this.#enter(caller)
+    else if (timeout === 0) this.#settle(id, 'timeout')
+    else this.#join(caller)
   }
 
   /** Whether it gives a permit; `too heavy` if it throws. */
   tryAcquire(id: number, weight: number, aborted: boolean): boolean | 'too heavy' {
     this.#weights[id] = weight
     if (this.#isTooHeavy(weight)) return 'too heavy'
-    const nobodyAhead = this.#line.length === 0 && this.#untold.length === 0
+    const nobodyAhead = this.#line.length === 0 && !this.telling
     if (aborted || this.#closed || !nobodyAhead || !this.#fits(weight)) return false
     this.inUse += weight
     return true
@@ -84,7 +103,7 @@ export class Model {
 
   close(): void {
     this.#closed = true
-    for (const { id } of this.#line) this.#refuse(id, 'closed')
+    for (const { id } of this.#line) this.#settle(id, 'closed')
     this.#line = []
     this.#serve()
   }
@@ -94,9 +113,16 @@ export class Model {
     this.#noticeIdle()
   }
 
+  /** The microtask runs: one of those who may still give up no longer may. */
+  tell(): void {
+    this.#woken = false
+    const next = this.#untold.shift()
+    if (next !== undefined) this.#settle(next.id, 'permit')
+  }
+
   /** All microtasks run. */
   flush(): void {
-    this.#untold = []
+    while (this.telling) this.tell()
   }
 
   #isTooHeavy(weight: number): boolean {
@@ -107,22 +133,25 @@ export class Model {
     return this.limit - this.inUse >= Math.max(1, weight)
   }
 
-  #refuse(id: number, why: string): void {
-    this.refused.push([id, why])
+  #settle(id: number, how: string): void {
+    this.settled.push([id, how])
   }
 
+  /** Goes in without waiting: past nobody, or behind those who have yet to run. */
   #enter(caller: Caller): void {
+    if (this.telling) {
+      this.#admit(caller)
+      return
+    }
     this.inUse += caller.weight
-    this.entered.push(caller.id)
-    // Who comes when nobody is ahead is told at once.
-    if (this.#untold.length > 0) this.#untold.push(caller)
+    this.#settle(caller.id, 'permit')
   }
 
   #join(caller: Caller): void {
     if (this.#lifo) this.#line.unshift(caller)
     else this.#line.push(caller)
     const loser = this.#line.length > this.#room ? this.#line.pop() : undefined
-    if (loser !== undefined) this.#refuse(loser.id, loser === caller ? 'full' : 'evicted')
+    if (loser !== undefined) this.#settle(loser.id, loser === caller ? 'full' : 'evicted')
     this.#serve()
   }
 
@@ -131,13 +160,10 @@ export class Model {
     const inLine = this.#line.some((caller) => caller.id === id)
     // Of several that leave at once, the first may have made another the head, and that one too heavy.
     if (untold === undefined && !inLine) return
-    if (untold !== undefined) {
-      this.inUse -= untold.weight
-      this.entered.splice(this.entered.indexOf(id), 1)
-    }
+    if (untold !== undefined) this.inUse -= untold.weight
     this.#untold = this.#untold.filter((caller) => caller.id !== id)
     this.#line = this.#line.filter((caller) => caller.id !== id)
-    this.#refuse(id, why)
+    this.#settle(id, why)
     this.#serve()
   }
 
@@ -145,21 +171,23 @@ export class Model {
     for (let next = this.#line[0]; next !== undefined; next = this.#line[0]) {
       if (this.#isTooHeavy(next.weight)) {
         this.#line.shift()
-        this.#refuse(next.id, 'evicted')
+        this.#settle(next.id, 'evicted')
       } else if (this.#fits(next.weight)) {
         this.#line.shift()
-        this.inUse += next.weight
-        this.entered.push(next.id)
-        // One that is told at once while others wait behind it leaves no trace.
-        if (this.#mayGiveUp(next) || this.#line.length === 0) this.#untold.push(next)
+        this.#admit(next)
       } else break
     }
     this.#noticeIdle()
   }
 
-  /** Whether it is told later than at once: it has a signal, or comes behind one that has. */
-  #mayGiveUp(caller: Caller): boolean {
-    return caller.signal !== undefined || this.#untold.some((other) => other.signal !== undefined)
+  #admit(caller: Caller): void {
+    this.inUse += caller.weight
+    if (caller.signal !== undefined || this.#untold.length > 0) {
+      this.#untold.push(caller)
+      return
+    }
+    this.#settle(caller.id, 'permit')
+    if (this.#line.length === 0) this.#woken = true
   }
 
   #noticeIdle(): void {
@@ -171,5 +199,6 @@ interface Caller {
   id: number
   weight: number
   signal: number | undefined
+  timeout: number
   deadline: number
 }

@@ -3,15 +3,24 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Limiter } from '@lineclear/core'
-import { limit as expressLimit } from '@lineclear/express'
-import { limit as honoLimit } from '@lineclear/hono'
-import { limit as koaLimit } from '@lineclear/koa'
-import express, { type ErrorRequestHandler, type Response } from 'express'
+import { clientSignal, limit as expressLimit, keepPermit } from '@lineclear/express'
+import {
+  clientSignal as honoClientSignal,
+  keepPermit as honoKeepPermit,
+  limit as honoLimit,
+} from '@lineclear/hono'
+import {
+  clientSignal as koaClientSignal,
+  keepPermit as koaKeepPermit,
+  limit as koaLimit,
+} from '@lineclear/koa'
+import express, { type ErrorRequestHandler, type Request, type Response } from 'express'
 import express4 from 'express4'
 import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import Koa from 'koa'
 import Koa2 from 'koa2'
+import { fetchAdapters } from './fetch-adapters.ts'
 
 /** What a handler answers, in no framework's terms. */
 export interface Reply {
@@ -26,6 +35,9 @@ export interface Exchange {
   req: IncomingMessage
   res: ServerResponse
   url: string
+  /** The adapter's `clientSignal()` and `keepPermit()`. */
+  signal(): AbortSignal
+  keep(): () => void
 }
 
 /** An application: an earlier middleware, some limits in a row on every route, and a handler. */
@@ -54,8 +66,12 @@ export interface Adapter {
   name: string
   create(app: App): Server
   translation: Translation
+  /** How many things an option's function is given. */
+  contextLength: number
   /** Whether a rejected handler is answered 500; otherwise the request stays open. */
   answersRejections: boolean
+  /** Whether the adapter sees when a handler has settled. */
+  seesHandlers: boolean
   /** Whether a body stream that fails ends the response; otherwise the client has to leave. */
   endsFailedStreams: boolean
 }
@@ -64,17 +80,26 @@ function expressAdapter(name: string, make: typeof express, answersRejections: b
   return {
     name,
     answersRejections,
+    contextLength: 2,
+    seesHandlers: false,
     endsFailedStreams: true,
     translation: {
       header: (header) => (req) => req.get(header),
       answer: (text) => (_, __, res) => res.send(text),
     },
     create({ limits, before, handle, onError }) {
+      const exchange = (req: Request, res: Response): Exchange => ({
+        req,
+        res,
+        url: req.originalUrl,
+        signal: () => clientSignal(req),
+        keep: () => keepPermit(req),
+      })
       const app = make()
       app.set('env', 'test')
       if (before) {
         app.use((req, res, next) => {
-          const passed = before({ req, res, url: req.originalUrl })
+          const passed = before(exchange(req, res))
           if (passed === undefined) next()
           else passed.then(() => next())
         })
@@ -83,7 +108,7 @@ function expressAdapter(name: string, make: typeof express, answersRejections: b
       app.use(...(limits(expressLimit, this.translation) as any[]))
       // Not async itself, so that what a handler throws at once reaches Express 4 too.
       app.use((req, res) => {
-        const responded = respond(res, handle({ req, res, url: req.originalUrl }))
+        const responded = respond(res, handle(exchange(req, res)))
         return answersRejections ? responded : responded.catch(unheard)
       })
       app.use(((error, _req, res, next) => {
@@ -108,6 +133,8 @@ function koaAdapter(name: string, Make: typeof Koa, endsFailedStreams: boolean):
   return {
     name,
     answersRejections: true,
+    contextLength: 1,
+    seesHandlers: true,
     endsFailedStreams,
     translation: {
       header: (header) => (ctx) => ctx.get(header) || undefined,
@@ -116,16 +143,23 @@ function koaAdapter(name: string, Make: typeof Koa, endsFailedStreams: boolean):
       },
     },
     create({ limits, before, handle, onError }) {
+      const exchange = (ctx: Koa.Context): Exchange => ({
+        req: ctx.req,
+        res: ctx.res,
+        url: ctx.originalUrl,
+        signal: () => koaClientSignal(ctx),
+        keep: () => koaKeepPermit(ctx),
+      })
       const app = new Make()
       app.on('error', (error) => onError?.(error))
       app.use((ctx, next) => {
-        const passed = before?.({ req: ctx.req, res: ctx.res, url: ctx.originalUrl })
+        const passed = before?.(exchange(ctx))
         return passed === undefined ? next() : passed.then(next)
       })
       // biome-ignore lint/suspicious/noExplicitAny: the limits are those of this adapter
       for (const middleware of limits(koaLimit, this.translation) as any[]) app.use(middleware)
       app.use(async (ctx) => {
-        const { status = 200, body, raw } = await handle({ req: ctx.req, res: ctx.res, url: ctx.originalUrl })
+        const { status = 200, body, raw } = await handle(exchange(ctx))
         if (raw) {
           ctx.respond = false
           return
@@ -141,6 +175,8 @@ function koaAdapter(name: string, Make: typeof Koa, endsFailedStreams: boolean):
 const honoAdapter: Adapter = {
   name: 'Hono 4 on @hono/node-server',
   answersRejections: true,
+  contextLength: 1,
+  seesHandlers: true,
   endsFailedStreams: true,
   translation: {
     header: (header) => (c) => c.req.header(header),
@@ -152,6 +188,8 @@ const honoAdapter: Adapter = {
       req: c.env.incoming,
       res: c.env.outgoing,
       url: c.env.incoming.url,
+      signal: () => honoClientSignal(c),
+      keep: () => honoKeepPermit(c),
     })
     app.onError((error, c) => {
       onError?.(error)
@@ -182,4 +220,5 @@ export const adapters: Adapter[] = [
   koaAdapter('Koa 3', Koa, true),
   koaAdapter('Koa 2', Koa2, false),
   honoAdapter,
+  ...fetchAdapters,
 ]

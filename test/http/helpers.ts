@@ -12,7 +12,7 @@ export class Gate<T = void> {
   })
 }
 
-const PATIENCE = 10_000
+const PATIENCE = 5_000
 
 /** Turns the event loop until the condition holds; throws if it never does. */
 export async function until(condition: () => boolean): Promise<void> {

@@ -51,9 +51,9 @@ describe.each(servers)('%s on HTTP/2', (_, create) => {
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-    return (path: string) =>
+    return (path: string, method = 'GET') =>
       session
-        .request({ ':path': path })
+        .request({ ':path': path, ':method': method })
         .on('error', () => {})
         .resume()
   }
@@ -95,6 +95,39 @@ describe.each(servers)('%s on HTTP/2', (_, create) => {
     gate.open('done')
     await limiter.drain()
     expect(entered).toEqual(['/held'])
+  })
+
+  it('gives the permit back when a client leaves its HEAD request, at work or waiting', async () => {
+    const outcomes: (Outcome | undefined)[] = []
+    const limiter = new BoundedSemaphore(1)
+    const telling: Limiter = {
+      tryAcquire: () => undefined,
+      acquire: async (request) => {
+        const permit = await limiter.acquire(request)
+        return {
+          release(outcome) {
+            outcomes.push(outcome)
+            permit.release()
+          },
+          [Symbol.dispose]() {},
+        }
+      },
+    }
+    let ran = 0
+    const request = await start(telling, async () => {
+      ran++
+      return new Promise(() => {})
+    })
+    const head = (): { close(): void } => request('/', 'HEAD')
+    const worker = head()
+    await until(() => ran === 1)
+    const waiter = head()
+    await until(() => limiter.waiting === 1)
+    waiter.close()
+    await until(() => limiter.waiting === 0)
+    worker.close()
+    await limiter.drain()
+    expect([ran, outcomes]).toEqual([1, ['ignored']])
   })
 
   it('never asks for a permit for a client that left before', async () => {

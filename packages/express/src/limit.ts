@@ -29,7 +29,7 @@ export interface LimitMiddleware<L extends Limiter = Limiter> {
  * @throws TypeError or RangeError for bad options, naming the option and the value received.
  */
 export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitMiddleware<L> {
-  const admission = new Admission<[Request, Response], L>(options)
+  const admission = new Admission<[Request, Response], L>(options, 'response')
   const { onRejected } = options
 
   function middleware(req: Request, res: Response, next: NextFunction): void {

@@ -2,15 +2,15 @@ import type { BoundedSemaphore, Limiter } from '@lineclear/core'
 import {
   Admission,
   type LimitOptions as HttpOptions,
-  type NodeRequest,
-  type NodeResponse,
   NodeVisit,
   type Rejection,
   throughWeb,
+  unsent,
   type Verdict,
 } from '@lineclear/http'
 import type { Context, MiddlewareHandler, Next } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { besideOf, nodeOf } from './handler.ts'
 
 export type LimitOptions<L extends Limiter = Limiter> = HttpOptions<[c: Context], L>
 
@@ -28,29 +28,32 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
   const { onRejected } = options
 
   function middleware(c: Context, next: Next): ReturnType<MiddlewareHandler> {
-    const { incoming, outgoing } = (c.env ?? {}) as { incoming?: NodeRequest; outgoing?: NodeResponse }
+    const { incoming, outgoing } = nodeOf(c)
     if (incoming === undefined) return web(c, next)
-    const verdict = admission.enter(new NodeVisit(incoming, outgoing), [c])
-    return verdict === 'admitted' ? next() : act(verdict, c, next)
+    const visit = new NodeVisit(incoming, outgoing)
+    const verdict = admission.enter(visit, [c])
+    return verdict === 'admitted' ? visit.serve(next) : act(verdict, visit, c, next)
   }
 
   async function act(
     pending: Verdict | Promise<Verdict>,
+    visit: NodeVisit,
     c: Context,
     next: Next,
   ): ReturnType<MiddlewareHandler> {
     const verdict = await pending
-    if (verdict === 'admitted') return next()
+    if (verdict === 'admitted') return visit.serve(next)
     return verdict === 'gone' ? unsent() : refuse(verdict, c)
   }
 
   async function web(c: Context, next: Next): ReturnType<MiddlewareHandler> {
-    const serve = async (): Promise<Response> => {
-      await next()
-      return c.res
-    }
-    const refused = (rejection: Rejection): Promise<Response> => refuse(rejection, c)
-    const response = (await throughWeb(admission, c.req.raw, [c], serve, refused)) ?? unsent()
+    const response = await throughWeb(admission, c.req.raw, besideOf(c), [c], {
+      serve: async () => {
+        await next()
+        return c.res
+      },
+      refuse: (rejection) => refuse(rejection, c),
+    })
     if (!c.finalized) return response
     if (response !== c.res) c.res = response
   }
@@ -67,10 +70,4 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
   }
 
   return Object.assign(middleware, { limiter: admission.limiter })
-}
-
-/** Hono wants a response even when nobody does; this one @hono/node-server does not send. */
-function unsent(): Response {
-  // It looks for this header on the platform's own Response only, not on its lighter one: hence the clone.
-  return new Response(null, { status: 503, headers: { 'x-hono-already-sent': 'true' } }).clone()
 }

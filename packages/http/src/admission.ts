@@ -1,8 +1,10 @@
 import type { AcquireRequest, Limiter, RejectedError } from '@lineclear/core'
-import { type CommonOptions, type LimitOptions, limiterFor, type MaybePromise } from './options.ts'
+import { andThen, type MaybePromise } from './maybe-promise.ts'
+import { type CommonOptions, type LimitOptions, limiterFor } from './options.ts'
 import { type Rejection, Rejections } from './rejection.ts'
+import { holdTerms, type Sees } from './terms.ts'
 import { turn } from './turn.ts'
-import type { Visit } from './visit.ts'
+import type { HoldTerms, Visit } from './visit.ts'
 
 /** What an adapter does next: call the handler, nothing at all, or send the refusal. */
 export type Verdict = 'admitted' | 'gone' | Rejection
@@ -15,10 +17,15 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   readonly #options: CommonOptions<Context>
   readonly #rejections: Rejections
   readonly #timeout: number | undefined
+  readonly #terms: HoldTerms<Context> | undefined
 
-  /** @throws TypeError or RangeError for bad options, naming the option and the value received. */
-  constructor(options: LimitOptions<Context, L>) {
+  /**
+   * @param sees whether the adapter serves through `visit.serve()`, and so sees when a handler has settled
+   * @throws TypeError or RangeError for bad options, naming the option and the value received.
+   */
+  constructor(options: LimitOptions<Context, L>, sees: Sees = 'handler') {
     this.limiter = limiterFor(options)
+    this.#terms = holdTerms(options, sees)
     this.#options = { ...options }
     this.#rejections = new Rejections(this.limiter, options)
     this.#timeout = options.queueTimeout ?? (this.limiter.timeout === undefined ? QUEUE_TIMEOUT : undefined)
@@ -32,16 +39,18 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   enter(visit: Visit, context: Context): MaybePromise<Verdict> {
     const { skip } = this.#options
     if (skip === undefined) return this.#ask(visit, context)
-    return then(skip(...context), (skipped) => (skipped ? 'admitted' : this.#ask(visit, context)))
+    return andThen(skip(...context), (skipped) => (skipped ? 'admitted' : this.#ask(visit, context)))
   }
 
   #ask(visit: Visit, context: Context): MaybePromise<Verdict> {
     const { key, weight, priority } = this.#options
-    if (key === undefined && weight === undefined && priority === undefined) return this.#acquire(visit)
-    return then(key?.(...context), (key) =>
-      then(weight?.(...context), (weight) =>
-        then(priority?.(...context), (priority) =>
-          this.#acquire(visit, { key, weight: this.#atMostAll(weight), priority }),
+    if (key === undefined && weight === undefined && priority === undefined) {
+      return this.#arrive(visit, context)
+    }
+    return andThen(key?.(...context), (key) =>
+      andThen(weight?.(...context), (weight) =>
+        andThen(priority?.(...context), (priority) =>
+          this.#arrive(visit, context, { key, weight: this.#atMostAll(weight), priority }),
         ),
       ),
     )
@@ -53,23 +62,31 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     return typeof weight === 'number' && limit !== undefined && limit > 0 && weight > limit ? limit : weight
   }
 
-  #acquire(visit: Visit, request?: AcquireRequest): MaybePromise<Verdict> {
+  #arrive(visit: Visit, context: Context, request?: AcquireRequest): MaybePromise<Verdict> {
     const verdict = visit.arrive(this.limiter, request?.key)
     if (verdict !== undefined) return verdict
+    const ahead = visit.behind()
+    if (ahead === undefined) return this.#acquire(visit, context, request)
+    return ahead.then(() => (visit.over ? 'gone' : this.#acquire(visit, context, request)))
+  }
+
+  #acquire(visit: Visit, context: Context, request?: AcquireRequest): MaybePromise<Verdict> {
     const permit = this.limiter.tryAcquire(request)
-    if (permit === undefined) return this.#wait(visit, request)
-    visit.hold(permit)
+    if (permit === undefined) return this.#wait(visit, context, request)
+    visit.hold(permit, this.#terms, context)
     return 'admitted'
   }
 
-  async #wait(visit: Visit, request: AcquireRequest | undefined): Promise<Verdict> {
-    // Who is refused at once needs no signal, which costs more than all the rest of a refusal.
-    const signal = this.limiter.full ? undefined : visit.leaving()
+  async #wait(visit: Visit, context: Context, request: AcquireRequest | undefined): Promise<Verdict> {
+    const { limiter } = this
+    const asked = { ...request, timeout: this.#timeout }
     try {
-      visit.hold(await this.limiter.acquire({ ...request, timeout: this.#timeout, signal }))
+      // Who is refused at once needs no signal, which costs more than all the rest of a refusal.
+      const permit = await (limiter.full ? limiter.acquire(asked) : visit.wait(limiter, asked))
+      visit.hold(permit, this.#terms, context)
     } catch (error) {
-      if (signal?.aborted && error === signal.reason) return 'gone'
       if (isRejected(error)) return visit.over ? 'gone' : this.#rejections.make(error)
+      if (visit.over && error === visit.leaving().reason) return 'gone'
       throw error
     }
     const pause = turn()
@@ -77,15 +94,6 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     // The client may have left between the grant and now.
     return visit.over ? 'gone' : 'admitted'
   }
-}
-
-function then<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
-  return isPromise(value) ? Promise.resolve(value).then(next) : next(value)
-}
-
-/** Whether a value has to be awaited; a thenable of another library counts. */
-export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
 // By name: an app may hold two copies of the core.

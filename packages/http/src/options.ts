@@ -1,5 +1,6 @@
 import { BoundedSemaphore, type Limiter, type Queue } from '@lineclear/core'
 import { checkCount, checkDuration, checkOptions, wrongType } from '@lineclear/core/check'
+import type { MaybePromise } from './maybe-promise.ts'
 import type { Rejection } from './rejection.ts'
 
 /**
@@ -51,9 +52,28 @@ export interface CommonOptions<Context extends unknown[]> {
   onRejected?: ((rejection: Rejection, ...context: Context) => unknown) | undefined
   /** Send `RateLimit-Policy` with refusals, if the limiter tells its `limit`. Default true. */
   headers?: boolean | undefined
+  /**
+   * When a permit comes back. `close`: when the response is over, or its client has left. `settled`:
+   * not before the handler has settled too, so that work which goes on for a client that left still
+   * counts; only where the adapter sees that, not in Express and Fastify. `headers`: as soon as the
+   * headers are sent, whatever the body takes. Default `close`.
+   */
+  releaseOn?: 'close' | 'settled' | 'headers' | undefined
+  /**
+   * The longest that a request may hold its permit, in ms, more than 0; then it is taken back, and the
+   * signal of `clientSignal()` aborts. Default Infinity.
+   */
+  maxHold?: number | undefined
+  /**
+   * What becomes of a response whose permit `maxHold` took back: `destroy` ends it, `release` lets it go
+   * on beyond the limit. A function is told of each and returns one of both. Default `destroy`, also
+   * for a function that returns nothing.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function that only logs returns nothing
+  onMaxHold?: Overdue | ((...context: Context) => Overdue | void) | undefined
 }
 
-export type MaybePromise<T> = T | Promise<T>
+export type Overdue = 'destroy' | 'release'
 
 const OPTIONS = [
   'permits',
@@ -68,6 +88,9 @@ const OPTIONS = [
   'retryAfter',
   'onRejected',
   'headers',
+  'releaseOn',
+  'maxHold',
+  'onMaxHold',
 ]
 
 const DEFAULT_QUEUE = 100

@@ -1,8 +1,11 @@
+import { onWorkers } from './platform.ts'
+
 /** Resumed requests per turn of the event loop; ten thousand in one turn would stop it for 0.1 s. */
 const PER_TURN = 32
 
-// As it is now: a fake one that never calls would hold up every request for good.
-const defer = globalThis.setImmediate as typeof setImmediate | undefined
+// As it is now: a fake one that never calls would hold up every request for good. On Workers one that
+// another request has set may never call.
+const defer = onWorkers ? undefined : (globalThis.setImmediate as typeof setImmediate | undefined)
 
 const line: (() => void)[] = []
 let left = PER_TURN

@@ -1,4 +1,14 @@
-import type { Limiter, Outcome, Permit } from '@lineclear/core'
+import type { AcquireRequest, Limiter, Outcome, Permit } from '@lineclear/core'
+import { isPromise } from './maybe-promise.ts'
+
+/** How long a permit is held, where it is not simply until the response is over. */
+export interface HoldTerms<Context extends unknown[] = never> {
+  readonly releaseOn: 'close' | 'settled' | 'headers'
+  /** In ms; Infinity for as long as it takes. */
+  readonly maxHold: number
+  /** Called when a permit was taken back: what is to become of the response. */
+  readonly overdue: (...context: Context) => 'destroy' | 'release'
+}
 
 /** One request's stay at one limiter: it arrives, perhaps waits, holds a permit, and ends once. */
 export abstract class Visit {
@@ -7,6 +17,10 @@ export abstract class Visit {
   limiter: Limiter | undefined
   key: string | undefined
   #permit: Permit | undefined
+  #keepers = 0
+  #outcome: Outcome = 'ignored'
+  #awaitsHandler = false
+  #timer: ReturnType<typeof setTimeout> | undefined
 
   /**
    * Attaches to the request before it asks for a permit. Returns how it ends if it need not ask:
@@ -14,24 +28,124 @@ export abstract class Visit {
    */
   abstract arrive(limiter: Limiter, key: string | undefined): 'gone' | 'admitted' | undefined
 
+  /**
+   * What it has to wait for before it may ask at all; `undefined` if for nothing. Resolves, never
+   * rejects, also when the visit is over meanwhile.
+   */
+  behind(): Promise<void> | undefined {
+    return undefined
+  }
+
   /** Aborts when the client leaves. Asked for only when the request has to wait. */
   abstract leaving(): AbortSignal
+
+  /** Waits for a permit, until the client leaves. */
+  wait(limiter: Limiter, request: AcquireRequest): Promise<Permit> {
+    return limiter.acquire({ ...request, signal: this.leaving() })
+  }
+
+  /** Calls back when the headers of the response are sent, if it has any. */
+  protected abstract onHeaders(sent: () => void): void
+
+  /** Ends a response whose permit was taken back. */
+  protected abstract destroy(): void
+
+  /** Tells the handler that it has no permit any more, if it listens. */
+  protected abstract takenBack(): void
 
   get holds(): boolean {
     return this.#permit !== undefined
   }
 
+  /** Whether its permit will be taken back at some time. */
+  protected get timed(): boolean {
+    return this.#timer !== undefined
+  }
+
   /** Keeps the permit until the end, or hands it on if the end has come already. */
-  hold(permit: Permit): void {
-    if (this.over) permit.release('ignored')
-    else this.#permit = permit
+  hold(permit: Permit): void
+  hold<Context extends unknown[]>(
+    permit: Permit,
+    terms: HoldTerms<Context> | undefined,
+    context: Context,
+  ): void
+  hold<Context extends unknown[]>(permit: Permit, terms?: HoldTerms<Context>, context?: Context): void {
+    if (this.over) {
+      permit.release('ignored')
+      return
+    }
+    this.#permit = permit
+    if (terms !== undefined) this.#agree(terms, context as Context)
+  }
+
+  /** Calls the handler and returns what it returns, untouched. */
+  serve<T>(work: () => T): T {
+    if (!this.#awaitsHandler) return work()
+    const settled = this.keep()
+    let result: T
+    try {
+      result = work()
+    } catch (error) {
+      settled()
+      throw error
+    }
+    if (isPromise(result)) result.then(settled, settled)
+    else settled()
+    return result
+  }
+
+  /** Keeps the permit beyond the end of the response, until the returned function is called. */
+  keep(): () => void {
+    this.#keepers++
+    let kept = true
+    return () => {
+      if (!kept) return
+      kept = false
+      this.#keepers--
+      if (this.over) this.#leave()
+    }
   }
 
   /** The response is over. Later calls do nothing. */
   end(outcome: Outcome): void {
+    if (this.over) return
     this.over = true
+    this.#outcome = outcome
+    this.#leave()
+  }
+
+  /** Gives the permit back, though the response may go on. */
+  protected release(outcome: Outcome): void {
+    clearTimeout(this.#timer)
     const permit = this.#permit
     this.#permit = undefined
     permit?.release(outcome)
+  }
+
+  #leave(): void {
+    if (this.#keepers === 0) this.release(this.#outcome)
+  }
+
+  #agree<Context extends unknown[]>(
+    { releaseOn, maxHold, overdue }: HoldTerms<Context>,
+    context: Context,
+  ): void {
+    this.#awaitsHandler = releaseOn === 'settled'
+    if (releaseOn === 'headers') this.onHeaders(() => this.release('success'))
+    if (maxHold === Infinity || !this.holds) return
+    this.#timer = setTimeout(() => this.#expire(() => overdue(...context)), maxHold)
+    // Not on every platform: elsewhere timers are numbers and keep nothing alive.
+    ;(this.#timer as { unref?: () => void }).unref?.()
+  }
+
+  #expire(decide: () => 'destroy' | 'release'): void {
+    this.release('dropped')
+    this.takenBack()
+    let fate: 'destroy' | 'release' = 'destroy'
+    try {
+      fate = decide()
+    } finally {
+      if (fate === 'destroy') this.destroy()
+    }
   }
 }

@@ -18,13 +18,19 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
   const { onRejected } = options
 
   function middleware(ctx: Context, next: Next): Promise<unknown> {
-    const verdict = admission.enter(new NodeVisit(ctx.req, ctx.res), [ctx])
-    return verdict === 'admitted' ? next() : act(verdict, ctx, next)
+    const visit = new NodeVisit(ctx.req, ctx.res)
+    const verdict = admission.enter(visit, [ctx])
+    return verdict === 'admitted' ? visit.serve(next) : act(verdict, visit, ctx, next)
   }
 
-  async function act(pending: Verdict | Promise<Verdict>, ctx: Context, next: Next): Promise<unknown> {
+  async function act(
+    pending: Verdict | Promise<Verdict>,
+    visit: NodeVisit,
+    ctx: Context,
+    next: Next,
+  ): Promise<unknown> {
     const verdict = await pending
-    if (verdict === 'admitted') return next()
+    if (verdict === 'admitted') return visit.serve(next)
     if (verdict === 'gone') return undefined
     ctx.status = verdict.status
     for (const name in verdict.headers) ctx.set(name, verdict.headers[name] as string)

@@ -1,0 +1,177 @@
+import type { Limiter, Outcome } from '@lineclear/core'
+import { LEFT, takenBack } from './client-signal.ts'
+import { outcomeOfStatus } from './outcome.ts'
+import { Visit } from './visit.ts'
+import { watchBody } from './watched-body.ts'
+
+/** What is known of one request: the visits it pays, and the signal of its handler. */
+interface Presence {
+  readonly visits: WebVisit[]
+  client: AbortController | undefined
+}
+
+const present = new WeakMap<object, Presence>()
+
+/**
+ * A visit that ends with a web Response: when its body was read to the end, failed or was
+ * cancelled, or when the request's signal aborts, even while it is being served.
+ */
+export class WebVisit extends Visit {
+  protected readonly request: Request
+  readonly #identity: object
+  readonly #upgradable: boolean
+  #headersSent: (() => void) | undefined
+  #cut: ((error: Error) => void) | undefined
+
+  /**
+   * @param identity what stands for this request, where frameworks make new `Request`s of it
+   * @param upgradable whether a handler that answers nothing has upgraded the connection
+   */
+  constructor(request: Request, identity: object = request, upgradable = false) {
+    super()
+    this.request = request
+    this.#identity = identity
+    this.#upgradable = upgradable
+  }
+
+  arrive(limiter: Limiter, key: string | undefined): 'gone' | 'admitted' | undefined {
+    if (this.left()) return 'gone'
+    const presence = presenceOf(this.#identity)
+    present.set(this.request, presence)
+    const { visits } = presence
+    if (visits.some((visit) => visit.limiter === limiter && visit.key === key && visit.holds))
+      return 'admitted'
+    this.limiter = limiter
+    this.key = key
+    visits.push(this)
+    this.watch()
+    return undefined
+  }
+
+  leaving(): AbortSignal {
+    return this.request.signal
+  }
+
+  /** What the handler answers; or an empty 503, if its permit is taken back and it has not answered. */
+  answer<R>(serve: () => Promise<R>): Promise<R | Response> {
+    const served = this.serve(serve)
+    if (!this.timed) return served
+    return new Promise((resolve, reject) => {
+      let cut = false
+      this.#cut = () => {
+        cut = true
+        resolve(new Response(null, { status: 503 }))
+      }
+      served.then((answer) => {
+        if (!cut) resolve(answer)
+        // Nobody will read it.
+        else if (isResponse(answer)) answer.body?.cancel().catch(() => {})
+      }, reject)
+    })
+  }
+
+  /**
+   * Ends the visit when the response is over. Returns a response to send in place of the given one,
+   * the same unless it has a body to watch.
+   */
+  async until<R>(response: R): Promise<R> {
+    this.#headersSent?.()
+    if (!this.holds) return response
+    if (isResponse(response)) return (await this.follow(response)) as R
+    // An upgraded connection lasts until the signal aborts; any other value is in memory.
+    if (response !== undefined || !this.#upgradable) this.end('success')
+    return response
+  }
+
+  override end(outcome: Outcome): void {
+    if (this.over) return
+    this.unwatch()
+    super.end(outcome)
+  }
+
+  protected async follow(response: Response): Promise<Response> {
+    const { body, status } = response
+    // A body that somebody else reads cannot be watched, and a HEAD response's is never read.
+    if (body === null || body.locked || this.request.method === 'HEAD' || status === 101 || status === 0) {
+      this.bodyOver(true, status)
+      return response
+    }
+    const { stream, cut } = await watchBody(body, (complete) => this.bodyOver(complete, status))
+    this.#cut = cut
+    return new Response(stream, response)
+  }
+
+  protected readonly onAbort = (): void => this.clientLeft()
+
+  protected clientLeft(): void {
+    this.end('ignored')
+    presenceOf(this.#identity).client?.abort(LEFT)
+  }
+
+  /** Whether the client is known to have left. */
+  protected left(): boolean {
+    return this.request.signal.aborted
+  }
+
+  protected watch(): void {
+    this.request.signal.addEventListener('abort', this.onAbort)
+  }
+
+  protected unwatch(): void {
+    this.request.signal.removeEventListener('abort', this.onAbort)
+  }
+
+  protected bodyOver(complete: boolean, status: number): void {
+    if (complete) this.end(outcomeOfStatus(status))
+    else this.clientLeft()
+  }
+
+  protected onHeaders(sent: () => void): void {
+    this.#headersSent = sent
+  }
+
+  protected takenBack(): void {
+    presenceOf(this.#identity).client?.abort(takenBack())
+  }
+
+  protected destroy(): void {
+    this.#cut?.(takenBack())
+  }
+}
+
+/**
+ * Aborts when the client leaves before its response is over, or when `maxHold` takes the permit back.
+ * Of a request that passed no limit, its own signal.
+ */
+export function webClientSignal(request: Request, identity: object = request): AbortSignal {
+  const presence = present.get(identity) ?? present.get(request)
+  if (presence === undefined) return request.signal
+  presence.client ??= new AbortController()
+  if (request.signal.aborted) presence.client.abort(LEFT)
+  return presence.client.signal
+}
+
+/** Keeps the permits that a request holds until the returned function is called. */
+export function webKeepPermit(request: Request, identity: object = request): () => void {
+  const presence = present.get(identity) ?? present.get(request)
+  const visits = (presence?.visits ?? []).filter((visit) => visit.holds)
+  const releases = visits.map((visit) => visit.keep())
+  return () => {
+    for (const release of releases) release()
+  }
+}
+
+function presenceOf(identity: object): Presence {
+  let presence = present.get(identity)
+  if (presence === undefined) {
+    presence = { visits: [], client: undefined }
+    present.set(identity, presence)
+  }
+  return presence
+}
+
+/** Not by `instanceof`: @hono/node-server, srvx and others have their own class. */
+export function isResponse(answer: unknown): answer is Response {
+  const { status, headers } = (answer ?? {}) as Partial<Response>
+  return typeof status === 'number' && typeof headers?.get === 'function'
+}

@@ -1,0 +1,107 @@
+import { type AcquireRequest, type Limiter, type Outcome, type Permit, RejectedError } from '@lineclear/core'
+import { LEFT } from './client-signal.ts'
+import type { HoldTerms } from './visit.ts'
+import { WebVisit } from './web-visit.ts'
+
+/** The context that Workers hands to a handler. */
+export interface WorkersContext {
+  waitUntil(promise: Promise<unknown>): void
+  passThroughOnException(): void
+}
+
+// Longer delays overflow setTimeout's 32 bits and fire at once.
+const LONGEST_TIMER = 2 ** 31 - 1
+
+// Whose permits have to be back by when. A request that workerd ends takes its timers with it.
+const overdue = new WeakMap<Limiter, Set<WorkersVisit>>()
+
+/**
+ * A visit on Cloudflare Workers, where each request has its own I/O: a request that awaits only what
+ * another one resolves counts as hung, and timers, listeners and continuations end with theirs.
+ */
+export class WorkersVisit extends WebVisit {
+  readonly #context: WorkersContext | undefined
+  readonly #waiting = new AbortController()
+  #released: (() => void) | undefined
+  #due = Infinity
+
+  constructor(request: Request, context: WorkersContext | undefined) {
+    super(request, context)
+    this.#context = context
+  }
+
+  override arrive(limiter: Limiter, key: string | undefined): 'gone' | 'admitted' | undefined {
+    reclaim(limiter)
+    return super.arrive(limiter, key)
+  }
+
+  override leaving(): AbortSignal {
+    return this.#waiting.signal
+  }
+
+  /** With a timer of its own, which is pending as long as it waits: that is what keeps it from being hung. */
+  override async wait(limiter: Limiter, request: AcquireRequest): Promise<Permit> {
+    const timeout = request.timeout ?? limiter.timeout ?? Infinity
+    if (timeout === 0) return limiter.acquire(request)
+    const give = (): void => this.#waiting.abort(new RejectedError('timeout'))
+    const timer = setTimeout(give, Math.min(timeout, LONGEST_TIMER))
+    try {
+      return await limiter.acquire({ ...request, timeout: Infinity, signal: this.#waiting.signal })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  override hold<Context extends unknown[]>(
+    permit: Permit,
+    terms?: HoldTerms<Context>,
+    context?: Context,
+  ): void {
+    super.hold(permit, terms, context as Context)
+    if (!this.holds) return
+    // Without this, what releases the permit ends with the client's connection.
+    this.#context?.waitUntil(
+      new Promise<void>((resolve) => {
+        this.#released = resolve
+      }),
+    )
+    if (terms === undefined || terms.maxHold === Infinity) return
+    this.#due = performance.now() + terms.maxHold
+    overdueOf(this.limiter as Limiter).add(this)
+  }
+
+  override end(outcome: Outcome): void {
+    super.end(outcome)
+    this.#waiting.abort(LEFT)
+  }
+
+  protected override release(outcome: Outcome): void {
+    if (this.limiter !== undefined) overdue.get(this.limiter)?.delete(this)
+    super.release(outcome)
+    this.#released?.()
+  }
+
+  /** Takes the permit back if its timer should have. */
+  reclaim(now: number): boolean {
+    if (this.#due > now) return false
+    this.release('dropped')
+    return true
+  }
+}
+
+/** All visits to a limiter have one `maxHold` after another, or nearly so: the oldest come first. */
+function reclaim(limiter: Limiter): void {
+  const visits = overdue.get(limiter)
+  if (visits === undefined) return
+  const now = performance.now()
+  for (const visit of visits) if (!visit.reclaim(now)) break
+}
+
+function overdueOf(limiter: Limiter): Set<WorkersVisit> {
+  let visits = overdue.get(limiter)
+  if (visits === undefined) {
+    visits = new Set()
+    overdue.set(limiter, visits)
+  }
+  return visits
+}
