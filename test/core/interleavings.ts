@@ -159,24 +159,22 @@ class Run {
   /** What may come next; nothing at the end. What would change nothing is left out. */
   choices(): string[] {
     if (this.#deeds === 0) return []
-    const choices = new Set<string>()
-    if (microtasks.length > 0) choices.add('microtask')
-    for (const deed of this.#left) {
-      if (deed === 'shared' && this.#controllers.length === 0) continue
-      if (deed === 'time' && this.#model.timers === 0) continue
-      if (deed === `resize:${this.#model.limit}`) continue
-      choices.add(deed)
-    }
-    const weights = new Set<number>()
-    for (const { id, weight } of this.#held) {
-      if (!weights.has(weight)) choices.add(`release:${id}`)
-      weights.add(weight)
-    }
+    const choices: string[] = microtasks.length > 0 ? ['microtask'] : []
+    this.#left.forEach((deed, i) => {
+      if (this.#left.indexOf(deed) < i) return
+      if (deed === 'shared' && this.#controllers.length === 0) return
+      if (deed === 'time' && this.#model.timers === 0) return
+      if (deed === `resize:${this.#model.limit}`) return
+      choices.push(deed)
+    })
+    this.#held.forEach(({ id, weight }, i) => {
+      if (this.#held.findIndex((other) => other.weight === weight) === i) choices.push(`release:${id}`)
+    })
     this.#controllers.forEach(({ signal }, i) => {
       const matters = this.#model.listens(i) || (i === 0 && this.#left.includes('shared'))
-      if (matters && !signal.aborted) choices.add(`abort:${i}`)
+      if (matters && !signal.aborted) choices.push(`abort:${i}`)
     })
-    return [...choices]
+    return choices
   }
 
   take(choice: string, look = true): void {
@@ -201,11 +199,9 @@ class Run {
     for (this.#finishTurn(); this.#held.length > 0; this.#finishTurn()) {
       same('drained', drained, false)
       this.#release(0)
-      this.#look()
     }
     same('drained', drained, true)
     for (const permit of this.#spent) permit.release()
-    this.#look()
     same('callers told', this.#told.length, this.#callers)
     same('in use', this.#semaphore.inUse, 0)
     same('waiting', this.#semaphore.waiting, 0)

@@ -45,7 +45,8 @@ export class Model {
 
   /** How many timers run: one for each length of time-out, however many wait that long. */
   get timers(): number {
-    return new Set(this.#line.map(({ timeout }) => timeout).filter(Number.isFinite)).size
+    const lengths = this.#line.map(({ timeout }) => timeout).filter(Number.isFinite)
+    return lengths.filter((length, i) => lengths.indexOf(length) === i).length
   }
 
   /** Whether anybody would leave if this signal aborted. */

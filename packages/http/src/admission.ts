@@ -67,7 +67,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     if (verdict !== undefined) return verdict
     const ahead = visit.behind()
     if (ahead === undefined) return this.#acquire(visit, context, request)
-    return ahead.then(() => (visit.over ? 'gone' : this.#acquire(visit, context, request)))
+    return ahead.then(() => (visit.gone ? 'gone' : this.#acquire(visit, context, request)))
   }
 
   #acquire(visit: Visit, context: Context, request?: AcquireRequest): MaybePromise<Verdict> {
@@ -92,7 +92,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     const pause = turn()
     if (pause !== undefined) await pause
     // The client may have left between the grant and now.
-    return visit.over ? 'gone' : 'admitted'
+    return visit.gone ? 'gone' : 'admitted'
   }
 }
 

@@ -55,6 +55,11 @@ export class NodeVisit extends Visit implements Guest {
     })
   }
 
+  /** Sockets that are destroyed together emit `close` one after the other: the first lets the next one in. */
+  override get gone(): boolean {
+    return this.over || isOver(this.#request, this.host)
+  }
+
   leaving(): AbortSignal {
     this.#leaving ??= new AbortController()
     return this.#leaving.signal

@@ -53,6 +53,11 @@ export abstract class Visit {
   /** Tells the handler that it has no permit any more, if it listens. */
   protected abstract takenBack(): void
 
+  /** Whether nobody is there any more to be served, perhaps before `end()` is told. */
+  get gone(): boolean {
+    return this.over
+  }
+
   get holds(): boolean {
     return this.#permit !== undefined
   }
