@@ -22,7 +22,7 @@ export function adapterContract(adapter: Adapter): void {
   })
 
   async function start(app: App): Promise<{ server: Server; connect: () => RawClient }> {
-    const server = adapter.create(app)
+    const server = await adapter.create(app)
     const port = await listening(server)
     servers.push(server)
     const connect = (): RawClient => {
@@ -114,7 +114,8 @@ export function adapterContract(adapter: Adapter): void {
       expect(entered).toEqual(paths)
     })
 
-    it('calls the handler on the same stack when a permit is free', async () => {
+    const onTheStack = it.runIf(adapter.callsOnTheStack)
+    onTheStack('calls the handler on the same stack when a permit is free', async () => {
       let before = 0
       let microtasks = 0
       const count = (): void => {
@@ -201,7 +202,7 @@ export function adapterContract(adapter: Adapter): void {
       const seen: [string, string | undefined][] = []
       const first = new Gate<Reply>()
       const limiter = new BoundedSemaphore(1)
-      const server = adapter.create({
+      const server = await adapter.create({
         limits: (limit) => [limit({ limiter })],
         handle: ({ url }) => {
           seen.push([url, storage.getStore()])
@@ -1055,7 +1056,9 @@ export function adapterContract(adapter: Adapter): void {
       const held = limiter.tryAcquire() as Permit
       const arrived = new Gate<Exchange>()
       let ran = false
+      const errors: unknown[] = []
       const { connect } = await start({
+        onError: (error) => errors.push(error),
         before: (exchange) => arrived.open(exchange),
         limits: (limit) => [limit({ limiter })],
         handle: () => {
@@ -1074,6 +1077,7 @@ export function adapterContract(adapter: Adapter): void {
       await limiter.drain()
       for (let turn = 0; turn < 10; turn++) await turnOfTheLoop()
       expect(ran).toBe(false)
+      expect(errors).toEqual([])
       expect(complaints).not.toHaveBeenCalled()
     })
   })

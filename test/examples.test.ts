@@ -48,9 +48,9 @@ describe.each(['express', 'koa', 'hono'])('the example %s', (name) => {
   })
 })
 
-describe('the example per-route', () => {
+describe.each(['per-route', 'nest'])('the example %s', (name) => {
   it('answers the health check and the cheap route while reports wait', async () => {
-    const { url } = await start('per-route')
+    const { url } = await start(name)
     const reports = Array.from({ length: 12 }, () => get(`${url}/report`))
     const refused = await fetch(`${url}/report`)
     expect(refused.status).toBe(503)

@@ -21,6 +21,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import Koa from 'koa'
 import Koa2 from 'koa2'
 import { fetchAdapters } from './fetch-adapters.ts'
+import { nestAdapters } from './nest-adapters.ts'
 
 /** What a handler answers, in no framework's terms. */
 export interface Reply {
@@ -64,10 +65,12 @@ interface Translation {
 
 export interface Adapter {
   name: string
-  create(app: App): Server
+  create(app: App): Server | Promise<Server>
   translation: Translation
   /** How many things an option's function is given. */
   contextLength: number
+  /** Whether the framework itself calls what comes next at once, and not in a later microtask. */
+  callsOnTheStack: boolean
   /** Whether a rejected handler is answered 500; otherwise the request stays open. */
   answersRejections: boolean
   /** Whether the adapter sees when a handler has settled. */
@@ -79,6 +82,7 @@ export interface Adapter {
 function expressAdapter(name: string, make: typeof express, answersRejections: boolean): Adapter {
   return {
     name,
+    callsOnTheStack: true,
     answersRejections,
     contextLength: 2,
     seesHandlers: false,
@@ -132,6 +136,7 @@ function expressAdapter(name: string, make: typeof express, answersRejections: b
 function koaAdapter(name: string, Make: typeof Koa, endsFailedStreams: boolean): Adapter {
   return {
     name,
+    callsOnTheStack: true,
     answersRejections: true,
     contextLength: 1,
     seesHandlers: true,
@@ -174,6 +179,7 @@ function koaAdapter(name: string, Make: typeof Koa, endsFailedStreams: boolean):
 
 const honoAdapter: Adapter = {
   name: 'Hono 4 on @hono/node-server',
+  callsOnTheStack: true,
   answersRejections: true,
   contextLength: 1,
   seesHandlers: true,
@@ -221,4 +227,5 @@ export const adapters: Adapter[] = [
   koaAdapter('Koa 2', Koa2, false),
   honoAdapter,
   ...fetchAdapters,
+  ...nestAdapters,
 ]

@@ -49,8 +49,8 @@ const fakes: [string, Send][] = [
 
 describe.each(fakes)('through %s', (_, send) => {
   describe.each(adapters)('$name', (adapter: Adapter) => {
-    function start(limiter: BoundedSemaphore, handle: (path: string) => Reply | Promise<Reply>) {
-      const server = adapter.create({
+    async function start(limiter: BoundedSemaphore, handle: (path: string) => Reply | Promise<Reply>) {
+      const server = await adapter.create({
         limits: (limit) => [limit({ limiter })],
         handle: ({ url }) => handle(url),
       })
@@ -60,14 +60,14 @@ describe.each(fakes)('through %s', (_, send) => {
 
     it('gives the permit back after each answer', async () => {
       const limiter = new BoundedSemaphore(1)
-      const request = start(limiter, () => ({ body: `${limiter.inUse}` }))
+      const request = await start(limiter, () => ({ body: `${limiter.inUse}` }))
       for (let i = 0; i < 3; i++) expect(await request('/')).toEqual([200, '1'])
       await limiter.drain()
     })
 
     it('gives the permit back after HEAD, no content and a failure', async () => {
       const limiter = new BoundedSemaphore(1)
-      const request = start(limiter, (path) => {
+      const request = await start(limiter, (path) => {
         if (path === '/fails') throw new Error('broken')
         return path === '/empty' ? { status: 204 } : { body: 'hello' }
       })
@@ -80,7 +80,7 @@ describe.each(fakes)('through %s', (_, send) => {
     it('lets the next one in that waits, and refuses where the queue is full', async () => {
       const limiter = new BoundedSemaphore(1, { queue: 1 })
       const gate = new Gate<Reply>()
-      const request = start(limiter, (path) => (path === '/held' ? gate.opened : { body: path }))
+      const request = await start(limiter, (path) => (path === '/held' ? gate.opened : { body: path }))
       const held = request('/held')
       await until(() => limiter.inUse === 1)
       const waits = request('/waits')

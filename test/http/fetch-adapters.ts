@@ -36,6 +36,7 @@ function respond({ status = 200, body, raw }: Reply): Response {
 }
 
 const common: Omit<Adapter, 'name' | 'create'> = {
+  callsOnTheStack: true,
   contextLength: 1,
   answersRejections: true,
   seesHandlers: true,

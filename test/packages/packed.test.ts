@@ -20,11 +20,17 @@ beforeAll(async () => {
   })
   mkdirSync(join(modules, '@types'))
   mkdirSync(join(modules, '@hono'))
+  mkdirSync(join(modules, '@nestjs'))
   for (const name of [
     'express',
     'koa',
     'hono',
     '@hono/node-server',
+    '@nestjs/common',
+    '@nestjs/core',
+    '@nestjs/platform-express',
+    'reflect-metadata',
+    'rxjs',
     '@types/node',
     '@types/express',
     '@types/koa',
@@ -49,13 +55,41 @@ const serveOne = (listener: string): string => `
     server.close().closeAllConnections()
   })`
 
-const apps = {
-  express: `const app = express(); app.use(limit({ permits: 2 })); app.get('/', (req, res) => res.send('hello'))
-    ${serveOne('app')}`,
-  koa: `const app = new koa(); app.use(limit({ permits: 2 })); app.use((ctx) => { ctx.body = 'hello' })
-    ${serveOne('app.callback()')}`,
-  hono: `const app = new hono.Hono(); app.use(limit({ permits: 2 })); app.get('/', (c) => c.text('hello'))
-    ${serveOne('nodeServer.getRequestListener(app.fetch)')}`,
+interface UserApp {
+  /** Each module by the name that the code has for it. */
+  modules: Record<string, string>
+  code: string
+}
+
+const apps: Record<string, UserApp> = {
+  express: {
+    modules: { express: 'express' },
+    code: `const app = express(); app.use(limit({ permits: 2 })); app.get('/', (req, res) => res.send('hello'))
+      ${serveOne('app')}`,
+  },
+  koa: {
+    modules: { Koa: 'koa' },
+    code: `const app = new Koa(); app.use(limit({ permits: 2 })); app.use((ctx) => { ctx.body = 'hello' })
+      ${serveOne('app.callback()')}`,
+  },
+  hono: {
+    modules: { hono: 'hono', nodeServer: '@hono/node-server' },
+    code: `const app = new hono.Hono(); app.use(limit({ permits: 2 })); app.get('/', (c) => c.text('hello'))
+      ${serveOne('nodeServer.getRequestListener(app.fetch)')}`,
+  },
+  nest: {
+    modules: { reflection: 'reflect-metadata', common: '@nestjs/common', core: '@nestjs/core' },
+    code: `class Site { hello() { return 'hello' } }
+      common.Controller()(Site)
+      common.Get()(Site.prototype, 'hello', Object.getOwnPropertyDescriptor(Site.prototype, 'hello'))
+      class App {}
+      common.Module({ controllers: [Site] })(App)
+      core.NestFactory.create(App, { logger: false }).then(async (app) => {
+        app.useGlobalInterceptors(limit({ permits: 2 }))
+        await app.init()
+        ${serveOne('app.getHttpAdapter().getInstance()')}
+      })`,
+  },
 }
 
 describe('the packed packages', () => {
@@ -71,21 +105,26 @@ describe('the packed packages', () => {
     expect(JSON.stringify(dependencies)).not.toContain('workspace:')
   })
 
-  it.each(Object.entries(apps))('serve a request with import in %s', (name, app) => {
+  it.each(Object.entries(apps))('serve a request with import in %s', (name, { modules, code }) => {
+    const imports = Object.entries(modules).map(
+      ([local, module]) => `import * as ${local}Module from '${module}'
+        const ${local} = ${local}Module.default ?? ${local}Module`,
+    )
     const source = `import { createServer } from 'node:http'
-      import ${name === 'hono' ? '* as hono' : name} from '${name}'
-      import * as nodeServer from '@hono/node-server'
       import { limit } from '@lineclear/${name}'
-      ${app}`
+      ${imports.join('\n')}
+      ${code}`
     expect(node(source, `${name}.mjs`)).toBe('200 hello\n')
   })
 
-  it.each(Object.entries(apps))('serve a request with require in %s', (name, app) => {
+  it.each(Object.entries(apps))('serve a request with require in %s', (name, { modules, code }) => {
+    const requires = Object.entries(modules).map(
+      ([local, module]) => `const ${local} = require('${module}').default ?? require('${module}')`,
+    )
     const source = `const { createServer } = require('node:http')
-      const ${name} = require('${name}').default ?? require('${name}')
-      const nodeServer = require('@hono/node-server')
       const { limit } = require('@lineclear/${name}')
-      ${app}`
+      ${requires.join('\n')}
+      ${code}`
     expect(node(source, `${name}.cjs`)).toBe('200 hello\n')
   })
 
@@ -97,6 +136,8 @@ describe('the packed packages', () => {
        import { limit } from '@lineclear/express'
        import { limit as koaLimit } from '@lineclear/koa'
        import { limit as honoLimit } from '@lineclear/hono'
+       import { ClientSignal, Limit, LimitExceededException, limit as nestLimit } from '@lineclear/nest'
+       import { Catch, Controller, Get, type ExceptionFilter, type INestApplication } from '@nestjs/common'
        import { Hono } from 'hono'
        import Koa from 'koa'
        const shared = new BoundedSemaphore(10, { queue: lifo(5) })
@@ -112,6 +153,18 @@ describe('the packed packages', () => {
        new Hono<{ Variables: { user: string } }>()
          .use(honoLimit({ permits: 1 }))
          .get('/a/:id', honoLimit({ permits: 1 }), (c) => c.json({ id: c.req.param('id').length, user: c.var.user }))
+       const perRoute = nestLimit({ limiter: shared, key: (context) => context.switchToHttp().getRequest().ip })
+       const forNest: BoundedSemaphore = perRoute.limiter
+       export function useNest(app: INestApplication) { app.useGlobalInterceptors(nestLimit({ permits: 1 }), perRoute) }
+       @Controller() @Limit({ permits: 2 })
+       export class Site {
+         @Get() @Limit(perRoute)
+         get(@ClientSignal() signal: AbortSignal) { return forNest.inUse + String(signal.aborted) }
+       }
+       @Catch(LimitExceededException)
+       export class Filter implements ExceptionFilter { catch(e: LimitExceededException) { console.log(e.rejection.reason) } }
+       // @ts-expect-error an unknown option
+       Limit({ permits: 1, queueTimout: 5 })
        // @ts-expect-error an unknown option
        limit({ permits: 1, queueTimout: 5 })
        // @ts-expect-error both
@@ -126,6 +179,7 @@ describe('the packed packages', () => {
         lib: ['ES2022'],
         module: 'NodeNext',
         strict: true,
+        experimentalDecorators: true,
         noEmit: true,
         skipLibCheck: true,
         types: ['node'],

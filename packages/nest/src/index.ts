@@ -1,0 +1,5 @@
+export type { Rejection } from '@lineclear/http'
+export { LimitExceededException } from './exception.ts'
+export { ClientSignal, clientSignal, keepPermit } from './handler.ts'
+export { Limit, limit, limit as default } from './limit.ts'
+export type { LimitInterceptor, LimitOptions } from './limit-interceptor.ts'
