@@ -116,12 +116,21 @@ export const guards: Guard[] = [
   },
   {
     file: 'http/src/admission.ts',
-    text: "(visit.over ? 'gone' : this.#acquire(visit, context, request))",
+    text: "(visit.gone ? 'gone' : this.#acquire(visit, context, request))",
     becomes: 'this.#acquire(visit, context, request)',
     purpose: 'a pipelined request whose client left while others were before it does not run',
     runtime: 'node20',
     target: 'express5',
     scenario: 'Requests are pipelined: and the client leaves before the first is answered',
+  },
+  {
+    file: 'http/src/admission.ts',
+    text: "return visit.gone ? 'gone' : 'admitted'",
+    becomes: "return visit.over ? 'gone' : 'admitted'",
+    purpose: 'who waits is not let in by who is closed in the same moment',
+    runtime: 'node20',
+    target: 'express5',
+    scenario: "A Node server's own means: closeAllConnections() frees those inside and those who wait",
   },
   {
     file: 'http/src/visit.ts',
