@@ -16,11 +16,10 @@ const EVERY = /./
 
 export const impossible: Impossible[] = [
   {
-    scenario: /^The client stops reading, and stays: and keeps its permit no longer/,
+    scenario: /^The permit is held too long, or shorter: by a client that stops reading and stays$/,
     runtime: EVERY,
     target: EVERY,
-    reason:
-      'Nothing happens to a response whose client stops reading and stays; only a maximum hold ends it.',
+    reason: 'Nothing happens to a response whose client stops reading and stays; only `maxHold` ends it.',
   },
   {
     scenario: /^The client leaves: (while|in an earlier|in the middle|server-sent).*\((FIN|half-close)\)$/,

@@ -3,13 +3,13 @@ import { answers } from './answers.ts'
 import { crowd } from './crowd.ts'
 import { express } from './express.ts'
 import { failing } from './failing.ts'
+import { holding } from './holding.ts'
 import { hono } from './hono.ts'
 import { koa } from './koa.ts'
 import { leaving } from './leaving.ts'
 import { pipelining } from './pipelining.ts'
 import { queued } from './queued.ts'
 import { shutdown } from './shutdown.ts'
-import { stalled } from './stalled.ts'
 import { upgrades } from './upgrades.ts'
 import { uploads } from './uploads.ts'
 
@@ -17,7 +17,7 @@ export const chapters: Chapter[] = [
   answers,
   failing,
   leaving,
-  stalled,
+  holding,
   queued,
   uploads,
   pipelining,

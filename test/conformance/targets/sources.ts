@@ -34,7 +34,7 @@ export function flood(stage: Stage): Readable {
 }
 
 /** More than the kernel's buffers hold. */
-export const large: Buffer = Buffer.alloc(24 << 20)
+export const large: Buffer = Buffer.alloc(16 << 20)
 
 /** HTTP/2's responses cannot be destroyed, but their streams can. */
 export function destroyResponse(response: ServerResponse): void {

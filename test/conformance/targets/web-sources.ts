@@ -49,4 +49,4 @@ export function flood(stage: Stage): ReadableStream<Uint8Array> {
 }
 
 /** More than the kernel's buffers hold. */
-export const large: Uint8Array<ArrayBuffer> = new Uint8Array(24 << 20)
+export const large: Uint8Array<ArrayBuffer> = new Uint8Array(16 << 20)
