@@ -43,6 +43,13 @@ export const targets: Target[] = [
     programs: { node: 'hono-node', bun: 'hono-bun', deno: 'hono-deno', workerd: 'hono-workerd' },
     transports: ['h1', 'tls', 'h2c', 'h2s'],
   },
+  {
+    name: 'fetch',
+    family: 'fetch',
+    programs: { node: 'srvx', bun: 'fetch-web', deno: 'fetch-web', workerd: 'fetch-web' },
+    transports: ['h1', 'tls', 'h2c', 'h2s'],
+  },
+  { name: 'h3', family: 'fetch', programs: { node: 'h3' }, transports: ['h1', 'tls', 'h2c', 'h2s'] },
 ]
 
 /** The transports it is tested on; the other runtimes are, so far, on HTTP/1.1 in the clear. */

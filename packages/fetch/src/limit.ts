@@ -53,7 +53,8 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
     const beside = handed[0] === request ? handed.slice(1) : handed
     const context: HandlerContext = [request, ...beside]
     return throughWeb(admission, request, beside, context, {
-      serve: async () => handler(),
+      // Not async: workerd would report what a handler throws as unhandled, before anybody can handle it.
+      serve: handler,
       refuse: (rejection) => refuse(rejection, context),
     })
   }

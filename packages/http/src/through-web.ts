@@ -11,7 +11,7 @@ import { WorkersVisit } from './workers-visit.ts'
 /** What a request through a limit is answered with. */
 export interface WebAnswers<Answer> {
   /** By the handler. */
-  serve(): Promise<Answer>
+  serve(): MaybePromise<Answer>
   /** In place of the handler. */
   refuse(rejection: Rejection): Promise<Response>
 }
@@ -20,7 +20,8 @@ export interface WebAnswers<Answer> {
  * One request through a limit, for a handler that returns a Response: asks for a permit, serves, and
  * keeps the permit until the response is over. `beside` is what the server handed over with the request.
  *
- * Resolves with what is to be sent. Rejects, or throws, as the options' functions, `serve` and `refuse` do.
+ * Returns what is to be sent, or a promise of it. Throws or rejects as the options' functions, `serve` and
+ * `refuse` do.
  */
 export function throughWeb<Context extends unknown[], Answer = Response>(
   admission: Admission<Context>,
@@ -28,7 +29,7 @@ export function throughWeb<Context extends unknown[], Answer = Response>(
   beside: readonly unknown[],
   context: Context,
   answers: WebAnswers<Answer>,
-): Promise<Answer | Response> {
+): MaybePromise<Answer | Response> {
   const surroundings = surroundingsOf(request, beside)
   const { node } = surroundings
   if (node === undefined) return throughBody(admission, webVisitOf(request, surroundings), context, answers)

@@ -1,5 +1,6 @@
 import type { Limiter, Outcome } from '@lineclear/core'
 import { LEFT, takenBack } from './client-signal.ts'
+import { isPromise, type MaybePromise } from './maybe-promise.ts'
 import { outcomeOfStatus } from './outcome.ts'
 import { Visit } from './visit.ts'
 import { watchBody } from './watched-body.ts'
@@ -53,9 +54,9 @@ export class WebVisit extends Visit {
   }
 
   /** What the handler answers; or an empty 503, if its permit is taken back and it has not answered. */
-  answer<R>(serve: () => Promise<R>): Promise<R | Response> {
+  answer<R>(serve: () => MaybePromise<R>): MaybePromise<R | Response> {
     const served = this.serve(serve)
-    if (!this.timed) return served
+    if (!this.timed || !isPromise(served)) return served
     return new Promise((resolve, reject) => {
       let cut = false
       this.#cut = () => {

@@ -3,6 +3,7 @@ import { answers } from './answers.ts'
 import { crowd } from './crowd.ts'
 import { express } from './express.ts'
 import { failing } from './failing.ts'
+import { fetching } from './fetch.ts'
 import { holding } from './holding.ts'
 import { hono } from './hono.ts'
 import { koa } from './koa.ts'
@@ -27,6 +28,7 @@ export const chapters: Chapter[] = [
   express,
   koa,
   hono,
+  fetching,
 ]
 
 /** All of them, each under the name that its chapter begins. */
