@@ -23,6 +23,7 @@ export class WorkersVisit extends WebVisit {
   readonly #context: WorkersContext | undefined
   readonly #waiting = new AbortController()
   #released: (() => void) | undefined
+  #waits = false
   #due = Infinity
 
   constructor(request: Request, context: WorkersContext | undefined) {
@@ -43,12 +44,15 @@ export class WorkersVisit extends WebVisit {
   override async wait(limiter: Limiter, request: AcquireRequest): Promise<Permit> {
     const timeout = request.timeout ?? limiter.timeout ?? Infinity
     if (timeout === 0) return limiter.acquire(request)
+    this.#outlive()
+    this.#waits = true
     const give = (): void => this.#waiting.abort(new RejectedError('timeout'))
     const timer = setTimeout(give, Math.min(timeout, LONGEST_TIMER))
     try {
       return await limiter.acquire({ ...request, timeout: Infinity, signal: this.#waiting.signal })
     } finally {
       clearTimeout(timer)
+      this.#waits = false
     }
   }
 
@@ -59,12 +63,7 @@ export class WorkersVisit extends WebVisit {
   ): void {
     super.hold(permit, terms, context as Context)
     if (!this.holds) return
-    // Without this, what releases the permit ends with the client's connection.
-    this.#context?.waitUntil(
-      new Promise<void>((resolve) => {
-        this.#released = resolve
-      }),
-    )
+    this.#outlive()
     if (terms === undefined || terms.maxHold === Infinity) return
     this.#due = performance.now() + terms.maxHold
     overdueOf(this.limiter as Limiter).add(this)
@@ -73,12 +72,31 @@ export class WorkersVisit extends WebVisit {
   override end(outcome: Outcome): void {
     super.end(outcome)
     this.#waiting.abort(LEFT)
+    this.#leave()
   }
 
   protected override release(outcome: Outcome): void {
     if (this.limiter !== undefined) overdue.get(this.limiter)?.delete(this)
     super.release(outcome)
-    this.#released?.()
+    this.#leave()
+  }
+
+  /**
+   * Keeps what leaves the queue, or releases the permit, from ending with the client's connection: a
+   * permit handed to a request that has ended is lost.
+   */
+  #outlive(): void {
+    if (this.#released !== undefined) return
+    this.#context?.waitUntil(
+      new Promise<void>((resolve) => {
+        this.#released = resolve
+      }),
+    )
+  }
+
+  #leave(): void {
+    // Who waits may have been granted a permit without being told yet, and has to hand it on.
+    if (!this.holds && !this.#waits) this.#released?.()
   }
 
   /** Takes the permit back if its timer should have. */
