@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packages, root, withTarballs } from './pack.ts'
 
@@ -216,5 +217,76 @@ describe('the packed packages', () => {
     }
     writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(options))
     execFileSync(join(root, 'node_modules', '.bin', 'tsc'), ['-p', project], { stdio: 'inherit' })
+  })
+
+  // It imports what only Workers have, so Node cannot.
+  describe('@lineclear/durable-object', () => {
+    const worker = `import { BoundedSemaphore } from '@lineclear/core'
+      import { durableLimiter, LimiterObject } from '@lineclear/durable-object'
+      interface Env { RENDER: DurableObjectNamespace<RenderLimiter>; PERMITS: string; PLAIN: DurableObjectNamespace }
+      export class RenderLimiter extends LimiterObject {
+        limiter = new BoundedSemaphore(10, { queue: 100 })
+      }
+      export class FromEnv extends LimiterObject<Env> {
+        limiter = new BoundedSemaphore(Number(this.env.PERMITS))
+        override join(...args: Parameters<LimiterObject['join']>) { void this.ctx.id.name; return super.join(...args) }
+      }
+      export default {
+        async fetch(_request, env) {
+          const limiter = durableLimiter(() => env.RENDER.getByName('render'), { timeout: 5000 })
+          durableLimiter((key) => env.RENDER.get(env.RENDER.idFromName(key ?? '')))
+          using permit = await limiter.acquire()
+          permit.release('dropped')
+          const stub = env.RENDER.getByName('render')
+          await stub.resize(5)
+          const { limit, inUse, waiting } = await stub.state()
+          await stub.close('deploying').then(() => stub.drain())
+          // @ts-expect-error an object that is not known to be a limiter
+          durableLimiter(() => env.PLAIN.getByName('render'))
+          // @ts-expect-error an unknown option
+          durableLimiter(() => stub, { timeOut: 5 })
+          return Response.json({ limit, inUse, waiting })
+        },
+      } satisfies ExportedHandler<Env>
+      // @ts-expect-error no limiter
+      export class None extends LimiterObject {}`
+
+    it('has types for a user who has those of Workers', () => {
+      const types = '@cloudflare/workers-types'
+      const durable = join(root, 'packages/durable-object/node_modules', types)
+      mkdirSync(join(modules, '@cloudflare'))
+      symlinkSync(durable, join(modules, types))
+      writeFileSync(join(project, 'worker.ts'), worker)
+      const compilerOptions = {
+        target: 'ES2022',
+        lib: ['ES2022', 'ESNext.Disposable'],
+        module: 'ES2022',
+        moduleResolution: 'bundler',
+        strict: true,
+        noEmit: true,
+        skipLibCheck: false,
+        types: [types],
+      }
+      writeFileSync(
+        join(project, 'tsconfig.worker.json'),
+        JSON.stringify({ compilerOptions, files: ['worker.ts'] }),
+      )
+      execFileSync(join(root, 'node_modules', '.bin', 'tsc'), ['-p', join(project, 'tsconfig.worker.json')], {
+        stdio: 'inherit',
+      })
+    })
+
+    it('is bundled with nothing left to import but what Workers have', async () => {
+      const bundle = await build({
+        stdin: { contents: worker, loader: 'ts', resolveDir: project },
+        bundle: true,
+        format: 'esm',
+        external: ['cloudflare:workers'],
+        metafile: true,
+        write: false,
+      })
+      const imports = Object.values(bundle.metafile.outputs).flatMap((output) => output.imports)
+      expect(new Set(imports.map(({ path }) => path))).toEqual(new Set(['cloudflare:workers']))
+    })
   })
 })

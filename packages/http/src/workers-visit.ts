@@ -21,8 +21,9 @@ const overdue = new WeakMap<Limiter, Set<WorkersVisit>>()
  */
 export class WorkersVisit extends WebVisit {
   readonly #context: WorkersContext | undefined
-  readonly #waiting = new AbortController()
+  #leaving: AbortController | undefined
   #released: (() => void) | undefined
+  #waits = false
   #due = Infinity
 
   constructor(request: Request, context: WorkersContext | undefined) {
@@ -36,19 +37,24 @@ export class WorkersVisit extends WebVisit {
   }
 
   override leaving(): AbortSignal {
-    return this.#waiting.signal
+    this.#leaving ??= new AbortController()
+    return this.#leaving.signal
   }
 
   /** With a timer of its own, which is pending as long as it waits: that is what keeps it from being hung. */
   override async wait(limiter: Limiter, request: AcquireRequest): Promise<Permit> {
     const timeout = request.timeout ?? limiter.timeout ?? Infinity
     if (timeout === 0) return limiter.acquire(request)
-    const give = (): void => this.#waiting.abort(new RejectedError('timeout'))
+    this.#outlive()
+    this.#waits = true
+    const signal = this.leaving()
+    const give = (): void => this.#leaving?.abort(new RejectedError('timeout'))
     const timer = setTimeout(give, Math.min(timeout, LONGEST_TIMER))
     try {
-      return await limiter.acquire({ ...request, timeout: Infinity, signal: this.#waiting.signal })
+      return await limiter.acquire({ ...request, timeout: Infinity, signal })
     } finally {
       clearTimeout(timer)
+      this.#waits = false
     }
   }
 
@@ -59,12 +65,7 @@ export class WorkersVisit extends WebVisit {
   ): void {
     super.hold(permit, terms, context as Context)
     if (!this.holds) return
-    // Without this, what releases the permit ends with the client's connection.
-    this.#context?.waitUntil(
-      new Promise<void>((resolve) => {
-        this.#released = resolve
-      }),
-    )
+    this.#outlive()
     if (terms === undefined || terms.maxHold === Infinity) return
     this.#due = performance.now() + terms.maxHold
     overdueOf(this.limiter as Limiter).add(this)
@@ -72,13 +73,32 @@ export class WorkersVisit extends WebVisit {
 
   override end(outcome: Outcome): void {
     super.end(outcome)
-    this.#waiting.abort(LEFT)
+    this.#leaving?.abort(LEFT)
+    this.#leave()
   }
 
   protected override release(outcome: Outcome): void {
     if (this.limiter !== undefined) overdue.get(this.limiter)?.delete(this)
     super.release(outcome)
-    this.#released?.()
+    this.#leave()
+  }
+
+  /**
+   * Keeps what leaves the queue, or releases the permit, from ending with the client's connection: a
+   * permit handed to a request that has ended is lost.
+   */
+  #outlive(): void {
+    if (this.#released !== undefined) return
+    this.#context?.waitUntil(
+      new Promise<void>((resolve) => {
+        this.#released = resolve
+      }),
+    )
+  }
+
+  #leave(): void {
+    // Who waits may have been granted a permit without being told yet, and has to hand it on.
+    if (!this.holds && !this.#waits) this.#released?.()
   }
 
   /** Takes the permit back if its timer should have. */
