@@ -47,8 +47,14 @@ const fakes: [string, Send][] = [
   ],
 ]
 
-describe.each(fakes)('through %s', (_, send) => {
-  describe.each(adapters)('$name', (adapter: Adapter) => {
+/** srvx, and h3 on it, never end the response of node-mocks-http, limit or no limit. */
+function drives(fake: string, { name }: Adapter): boolean {
+  return fake !== 'node-mocks-http' || !/srvx|h3/.test(name)
+}
+
+describe.each(fakes)('through %s', (fake, send) => {
+  const driven = adapters.filter((adapter) => drives(fake, adapter))
+  describe.each(driven)('$name', (adapter: Adapter) => {
     async function start(limiter: BoundedSemaphore, handle: (path: string) => Reply | Promise<Reply>) {
       const server = await adapter.create({
         limits: (limit) => [limit({ limiter })],
