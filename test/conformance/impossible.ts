@@ -29,6 +29,20 @@ export const impossible: Impossible[] = [
     see: 'https://github.com/cloudflare/workerd/pull/3488',
   },
   {
+    scenario: /^The client leaves: in an earlier middleware/,
+    runtime: /^deno/,
+    target: EVERY,
+    reason:
+      'Deno tells that a client has left only after it was asked for the signal, and to ask for each request costs as much as a small answer. The handler runs, and its permit comes back within two seconds.',
+  },
+  {
+    scenario: /^Hono: mounts an application with the same limit/,
+    runtime: /^bun/,
+    target: /^hono/,
+    reason:
+      'Hono makes a new Request for what it mounts, and Bun hands over nothing by which the request could be known; with `mount(path, app, { replaceRequest: false })` it counts once.',
+  },
+  {
     scenario: /^Hono: serves a websocket/,
     runtime: /^(bun|deno|workerd)/,
     target: /^hono/,

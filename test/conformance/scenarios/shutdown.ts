@@ -18,20 +18,20 @@ const scenarios: Scenario[] = [
   {
     name: 'closeAllConnections() frees those inside and those who wait',
     protocol: 'HTTP/1',
-    // Several of each, for they close in no certain order, and who waits must not be let in by who is
-    // closed before.
+    // Several of each, by turns: whichever order they are closed in, some that wait come after some that
+    // are inside, and must not be let in by them.
     setup: { permits: 5 },
     async play(session) {
-      const inside = ['/never?1', '/never?2', '/never?3', '/never?4', '/never?5']
-      for (const [i, path] of inside.entries()) {
-        session.request(path)
-        await session.until({ inUse: i + 1 })
-      }
-      for (let i = 1; i <= 5; i++) session.request('/json')
+      const clients = Array.from({ length: 10 }, () => session.client())
+      for (const client of clients) await client.request('/no-content').finished(204)
+      await session.until({ inUse: 0 })
+      for (const inside of clients.filter((_, i) => i % 2 === 0)) inside.request('/never')
+      await session.until({ inUse: 5 })
+      for (const waits of clients.filter((_, i) => i % 2 === 1)) waits.request('/json')
       await session.until({ waiting: 5 })
       await session.perform('closeAllConnections')
       await session.until({ inUse: 0, waiting: 0 })
-      return inside
+      return [...Array(10).fill('/no-content'), ...Array(5).fill('/never')]
     },
   },
   {
