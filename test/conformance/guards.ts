@@ -236,7 +236,7 @@ export const guards: Guard[] = [
   },
   {
     file: 'http/src/workers-visit.ts',
-    text: 'this.#waiting.abort(LEFT)',
+    text: 'this.#leaving?.abort(LEFT)',
     becomes: '',
     purpose: 'on Workers, who leaves while it waits leaves the queue',
     runtime: 'workerd',

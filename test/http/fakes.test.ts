@@ -5,7 +5,8 @@ import inject, { type DispatchFunc } from 'light-my-request'
 import { createMocks, type RequestMethod } from 'node-mocks-http'
 import serverless from 'serverless-http'
 import { describe, expect, it } from 'vitest'
-import { type Adapter, adapters, type Reply } from './adapters.ts'
+import type { Adapter, Reply } from './adapters/adapter.ts'
+import { adapters } from './adapters.ts'
 import { Gate, until } from './helpers.ts'
 
 /** Sends a request to a listener without a socket, and resolves with the status and the body. */
