@@ -452,6 +452,26 @@ export function adapterContract(adapter: Adapter): void {
       await limiter.drain()
     })
 
+    it('weighs a pipelined request when its turn comes: the limit may have been lowered since', async () => {
+      const limiter = new BoundedSemaphore(4)
+      const first = new Gate<Reply>()
+      const arrived: string[] = []
+      const { connect } = await start({
+        before: ({ url }) => void arrived.push(url),
+        limits: (limit) => [limit({ limiter, weight: () => 3 })],
+        handle: ({ url }) => (url === '/1' ? first.opened : { body: `${limiter.inUse}` }),
+      })
+      const client = connect().send('/1').send('/2')
+      await until(() => arrived.length === 2)
+      await turnOfTheLoop()
+      limiter.resize(2)
+      first.open({ body: 'first' })
+      await client.receives('first')
+      await until(() => client.received.split('HTTP/1.1 200').length === 3)
+      expect(client.received.endsWith('2')).toBe(true)
+      await limiter.drain()
+    })
+
     it('hands a failing or senseless option to the error handling, and never changes the count', async () => {
       const fail = (): never => {
         throw new Error('broken')

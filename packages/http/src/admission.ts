@@ -50,16 +50,10 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     return andThen(key?.(...context), (key) =>
       andThen(weight?.(...context), (weight) =>
         andThen(priority?.(...context), (priority) =>
-          this.#arrive(visit, context, { key, weight: this.#atMostAll(weight), priority }),
+          this.#arrive(visit, context, { key, weight, priority }),
         ),
       ),
     )
-  }
-
-  /** More than the limit, which may just have been lowered, is all there is: it goes in alone. */
-  #atMostAll(weight: number | undefined): number | undefined {
-    const { limit } = this.limiter
-    return typeof weight === 'number' && limit !== undefined && limit > 0 && weight > limit ? limit : weight
   }
 
   #arrive(visit: Visit, context: Context, request?: AcquireRequest): MaybePromise<Verdict> {
@@ -70,11 +64,18 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     return ahead.then(() => (visit.gone ? 'gone' : this.#acquire(visit, context, request)))
   }
 
-  #acquire(visit: Visit, context: Context, request?: AcquireRequest): MaybePromise<Verdict> {
+  #acquire(visit: Visit, context: Context, asked?: AcquireRequest): MaybePromise<Verdict> {
+    const request = asked && { ...asked, weight: this.#atMostAll(asked.weight) }
     const permit = this.limiter.tryAcquire(request)
     if (permit === undefined) return this.#wait(visit, context, request)
     visit.hold(permit, this.#terms, context)
     return 'admitted'
+  }
+
+  /** More than the limit, which may just have been lowered, is all there is: it goes in alone. */
+  #atMostAll(weight: number | undefined): number | undefined {
+    const { limit } = this.limiter
+    return typeof weight === 'number' && limit !== undefined && limit > 0 && weight > limit ? limit : weight
   }
 
   async #wait(visit: Visit, context: Context, request: AcquireRequest | undefined): Promise<Verdict> {
