@@ -1,4 +1,4 @@
-// `pnpm start [express | koa | hono | fastify | node | saturated] [--serve]`: starts an example and shows it at work.
+// `pnpm start [express | koa | hono | fastify | node | fetch | saturated] [--serve]`: starts an example and shows it at work.
 import { parseArgs } from 'node:util'
 import { compareSaturated } from './tour/saturated.ts'
 import { startExample } from './tour/server.ts'
@@ -6,7 +6,7 @@ import { showTimeline } from './tour/timeline.ts'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { serve: { type: 'boolean' } } })
 const [example = 'express'] = positionals
-const examples = ['express', 'koa', 'hono', 'fastify', 'node', 'saturated']
+const examples = ['express', 'koa', 'hono', 'fastify', 'node', 'fetch', 'saturated']
 
 if (!examples.includes(example)) {
   console.error(`There is no example "${example}"; there are ${examples.join(', ')}.`)

@@ -30,7 +30,7 @@ async function get(url: string, init?: RequestInit): Promise<[status: number, te
   return [response.status, await response.text()]
 }
 
-describe.each(['express', 'koa', 'hono', 'fastify', 'node'])('the example %s', (name) => {
+describe.each(['express', 'koa', 'hono', 'fastify', 'node', 'fetch'])('the example %s', (name) => {
   it('lets two in, makes four wait, and refuses the rest', async () => {
     const { url, lines, printed } = await start(name)
     const all = [get(`${url}/job/1`)]
@@ -104,7 +104,7 @@ describe('pnpm start', () => {
     return { lines, child, ended: once(child, 'exit') }
   }
 
-  it.each(['express', 'koa', 'hono', 'fastify', 'node'])(
+  it.each(['express', 'koa', 'hono', 'fastify', 'node', 'fetch'])(
     'shows %s at work, and ends by itself with exit code 0',
     async (name) => {
       const { lines, ended } = run(...(name === 'express' ? [] : [name]))

@@ -12,23 +12,27 @@ const snippets = snippetsOf(readme)
 const folder = join(root, 'test/.snippets')
 const fileOf = ({ line }: { line: number }): string => join(folder, `line-${line}.ts`)
 
+const tsconfig = join(folder, 'tsconfig.json')
+const config = {
+  extends: '../../tsconfig.json',
+  compilerOptions: { noUnusedParameters: false },
+  include: ['*.ts'],
+  exclude: [],
+}
+/** tsx looks there for how decorators are meant. */
+const env = { ...process.env, TSX_TSCONFIG_PATH: tsconfig }
+
 beforeAll(() => {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
   for (const snippet of snippets) writeFileSync(fileOf(snippet), snippet.code)
+  writeFileSync(tsconfig, JSON.stringify(config))
 })
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('the README', () => {
   it('has TypeScript whose types are right', () => {
-    const config = {
-      extends: '../../tsconfig.json',
-      compilerOptions: { noUnusedParameters: false },
-      include: ['*.ts'],
-      exclude: [],
-    }
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
     execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { stdio: 'inherit' })
   })
 
@@ -43,6 +47,7 @@ describe('the README', () => {
       const preload = join(root, 'test/readme/any-port.ts')
       const child = spawn(process.execPath, ['--import', 'tsx', '--import', preload, fileOf(snippet)], {
         cwd: root,
+        env,
       })
       const ended = once(child, 'exit')
       const errors: string[] = []
@@ -59,6 +64,7 @@ describe('the README', () => {
   it.each(snippets.filter(({ request }) => request === undefined))('prints in line $line', (snippet) => {
     const printed = execFileSync(process.execPath, ['--import', 'tsx', fileOf(snippet)], {
       cwd: root,
+      env,
       encoding: 'utf8',
     })
     expect(printed).toBe(snippet.prints)
