@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm'
 import { BoundedSemaphore, type Limiter } from '@lineclear/core'
 import { limit } from '@lineclear/express'
 import { limit as honoLimit } from '@lineclear/hono'
-import { Admission, NodeVisit, WebVisit } from '@lineclear/http'
+import { Admission, NodeVisit, nodeClientSignal, WebVisit } from '@lineclear/http'
 import { Hono } from 'hono'
 import { createMocks } from 'node-mocks-http'
 import { describe, expect, it } from 'vitest'
@@ -140,6 +140,20 @@ describe('a visit to a pipelined response', () => {
       return second.deref() === undefined
     })
     server.close().closeAllConnections()
+  })
+})
+
+describe('the signal of a handler behind a pipelined response', () => {
+  it('aborts when the client leaves, though the response has never had a socket', async () => {
+    const signals: AbortSignal[] = []
+    const server = createServer((req, res) => {
+      signals.push(nodeClientSignal(req, res))
+    })
+    const client = new RawClient(await listening(server)).send('/1').send('/2')
+    await until(() => signals.length === 2)
+    client.leave()
+    await until(() => signals.every(({ aborted }) => aborted))
+    server.close()
   })
 })
 
