@@ -43,6 +43,14 @@ export const targets: Target[] = [
     programs: { node: 'hono-node', bun: 'hono-bun', deno: 'hono-deno', workerd: 'hono-workerd' },
     transports: ['h1', 'tls', 'h2c', 'h2s'],
   },
+  { name: 'node', family: 'node', programs: { node: 'node' }, transports: ['h1', 'tls', 'h2c', 'h2s'] },
+  {
+    name: 'connect',
+    family: 'connect',
+    programs: { node: 'connect' },
+    transports: ['h1', 'tls', 'h2c', 'h2s'],
+    leavesOpen: ['/reject'],
+  },
 ]
 
 /** The transports it is tested on; the other runtimes are, so far, on HTTP/1.1 in the clear. */

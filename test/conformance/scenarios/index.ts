@@ -7,6 +7,7 @@ import { holding } from './holding.ts'
 import { hono } from './hono.ts'
 import { koa } from './koa.ts'
 import { leaving } from './leaving.ts'
+import { node } from './node.ts'
 import { pipelining } from './pipelining.ts'
 import { queued } from './queued.ts'
 import { shutdown } from './shutdown.ts'
@@ -27,6 +28,7 @@ export const chapters: Chapter[] = [
   express,
   koa,
   hono,
+  node,
 ]
 
 /** All of them, each under the name that its chapter begins. */
