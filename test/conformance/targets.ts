@@ -51,6 +51,12 @@ export const targets: Target[] = [
     transports: ['h1', 'tls', 'h2c', 'h2s'],
     leavesOpen: ['/reject'],
   },
+  {
+    name: 'fastify',
+    family: 'fastify',
+    programs: { node: 'fastify' },
+    transports: ['h1', 'tls', 'h2c', 'h2s'],
+  },
 ]
 
 /** The transports it is tested on; the other runtimes are, so far, on HTTP/1.1 in the clear. */

@@ -3,6 +3,7 @@ import { answers } from './answers.ts'
 import { crowd } from './crowd.ts'
 import { express } from './express.ts'
 import { failing } from './failing.ts'
+import { fastify } from './fastify.ts'
 import { holding } from './holding.ts'
 import { hono } from './hono.ts'
 import { koa } from './koa.ts'
@@ -29,6 +30,7 @@ export const chapters: Chapter[] = [
   koa,
   hono,
   node,
+  fastify,
 ]
 
 /** All of them, each under the name that its chapter begins. */
