@@ -57,6 +57,10 @@ export const targets: Target[] = [
     programs: { node: 'fastify' },
     transports: ['h1', 'tls', 'h2c', 'h2s'],
   },
+  { name: 'nest12-express', family: 'nest', programs: { node: 'nest12-express' }, transports: ['h1', 'tls'] },
+  { name: 'nest12-fastify', family: 'nest', programs: { node: 'nest12-fastify' }, transports: ['h1', 'tls'] },
+  { name: 'nest11-express', family: 'nest', programs: { node: 'nest11-express' }, transports: ['h1', 'tls'] },
+  { name: 'nest11-fastify', family: 'nest', programs: { node: 'nest11-fastify' }, transports: ['h1', 'tls'] },
 ]
 
 /** The transports it is tested on; the other runtimes are, so far, on HTTP/1.1 in the clear. */

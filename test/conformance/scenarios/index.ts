@@ -8,6 +8,7 @@ import { holding } from './holding.ts'
 import { hono } from './hono.ts'
 import { koa } from './koa.ts'
 import { leaving } from './leaving.ts'
+import { nest } from './nest.ts'
 import { node } from './node.ts'
 import { pipelining } from './pipelining.ts'
 import { queued } from './queued.ts'
@@ -31,6 +32,7 @@ export const chapters: Chapter[] = [
   hono,
   node,
   fastify,
+  nest,
 ]
 
 /** All of them, each under the name that its chapter begins. */
