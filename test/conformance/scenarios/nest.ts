@@ -102,6 +102,35 @@ const scenarios: Scenario[] = [
       return ['/hold', '/sse']
     },
   },
+  {
+    name: 'refuses events of @Sse() that waited too long, with an event, for their head was sent',
+    setup: { limit: { queueTimeout: 10 } },
+    async play(session) {
+      const holder = session.request('/hold')
+      await session.until({ inUse: 1 })
+      const refused = session.request('/sse')
+      await refused.receives('data: No permit became free in time.')
+      await refused.finished()
+      await session.open('/hold')
+      await holder.finished()
+      return ['/hold']
+    },
+  },
+  {
+    name: 'tears the interceptors around the limit down, for the client leaves while it waits',
+    async play(session) {
+      const holder = session.request('/hold')
+      await session.until({ inUse: 1 })
+      const client = session.client()
+      client.request('/json?around')
+      await session.until({ waiting: 1 })
+      client.leave('RST')
+      await session.until({ waiting: 0, marks: 'torn down' })
+      await session.open('/hold')
+      await holder.finished()
+      return ['/hold']
+    },
+  },
   ...(['sse', 'observable'] as const).map(
     (name): Scenario => ({
       name: {

@@ -1,7 +1,9 @@
 import type { Chapter, Scenario } from '../scenario.ts'
 
 // What a listener throws is the process's business, and nobody answers then.
-const thrown = /broken handler/
+const noise = /broken handler/
+const THROWN = 'Error: broken handler'
+const REJECTED = 'unhandled Error: broken handler'
 
 const scenarios: Scenario[] = [
   ...['throw', 'reject', 'throw-late'].map(
@@ -11,11 +13,11 @@ const scenarios: Scenario[] = [
         reject: 'rejects in the listener, and the client leaves',
         'throw-late': 'throws in the listener after the head was sent, and the client leaves',
       }[name] as string,
-      noise: thrown,
+      noise,
       async play(session) {
         const client = session.client()
         client.request(`/${name}`)
-        await session.until({ noise: 'Error: broken handler' })
+        await session.until({ noise: name === 'reject' ? REJECTED : THROWN })
         await session.remains({ inUse: 1 })
         client.leave('RST')
         return [`/${name}`]
@@ -24,7 +26,7 @@ const scenarios: Scenario[] = [
   ),
   {
     name: 'throws in a listener that had to wait, and the client leaves',
-    noise: thrown,
+    noise,
     async play(session) {
       const holder = session.request('/hold')
       await session.until({ inUse: 1 })
@@ -33,7 +35,7 @@ const scenarios: Scenario[] = [
       await session.until({ waiting: 1 })
       await session.open('/hold')
       await holder.finished()
-      await session.until({ noise: 'Error: broken handler' })
+      await session.until({ noise: THROWN })
       await session.remains({ inUse: 1 })
       client.leave('RST')
       return ['/hold', '/throw']
@@ -42,11 +44,11 @@ const scenarios: Scenario[] = [
   {
     name: "rejects in the listener, with releaseOn: 'settled', and the client leaves",
     setup: { limit: { releaseOn: 'settled' } },
-    noise: thrown,
+    noise,
     async play(session) {
       const client = session.client()
       client.request('/reject')
-      await session.until({ noise: 'Error: broken handler' })
+      await session.until({ noise: REJECTED })
       await session.remains({ inUse: 1 })
       client.leave('RST')
       return ['/reject']

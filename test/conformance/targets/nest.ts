@@ -48,12 +48,21 @@ async function start(
   app.use((req: IncomingMessage, res: ServerResponse, next: () => void) =>
     bareCues(stage, req.url as string, res, next),
   )
-  app.useGlobalInterceptors(nest.lineclear.limit(stage.options), {
+  const urlOf = (context: ExecutionContext): string =>
+    context.switchToHttp().getRequest<Request>().originalUrl
+  const around = {
     intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-      stage.enter(context.switchToHttp().getRequest<Request>().originalUrl)
+      if (!urlOf(context).endsWith('?around')) return next.handle()
+      return next.handle().pipe(finalize(() => stage.mark('torn down')))
+    },
+  }
+  const entering = {
+    intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+      stage.enter(urlOf(context))
       return next.handle()
     },
-  })
+  }
+  app.useGlobalInterceptors(around, nest.lineclear.limit(stage.options), entering)
   await app.init()
   return app
 }
