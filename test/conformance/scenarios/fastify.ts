@@ -111,6 +111,33 @@ const scenarios: Scenario[] = [
     },
   },
   {
+    name: 'asks in a preHandler hook, when the body was read, and the client leaves the handler',
+    async play(session) {
+      const client = session.client()
+      client.request('/pre-handler', { method: 'POST', body: 'some', headers: text })
+      await session.until({ inUse: 1, marks: 'read some' })
+      await session.remains({ inUse: 1 })
+      client.leave('RST')
+      return ['/pre-handler']
+    },
+  },
+  {
+    name: 'asks in a preHandler hook, when the body was read, and the client leaves while it waits',
+    async play(session) {
+      const holder = session.request('/hold')
+      await session.until({ inUse: 1 })
+      const client = session.client()
+      client.request('/pre-handler', { method: 'POST', body: 'some', headers: text })
+      await session.until({ waiting: 1 })
+      client.leave('RST')
+      await session.until({ waiting: 0 })
+      await session.open('/hold')
+      await holder.finished()
+      await session.remains({ marks: 0 })
+      return ['/hold', '/pre-handler']
+    },
+  },
+  {
     name: 'reads a body that is too large: 413',
     // Over HTTP/2, Fastify's `Connection: close` is one.
     noise: /connection header is not valid/,

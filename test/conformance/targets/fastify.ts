@@ -1,4 +1,4 @@
-import { limitPlugin } from '@lineclear/fastify'
+import { limit, limitPlugin } from '@lineclear/fastify'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { NodeTarget } from '../hosts/node.ts'
 import { cues } from '../stage/cues.ts'
@@ -122,6 +122,11 @@ function specials(app: FastifyInstance, stage: Stage): void {
     return 'held'
   })
   app.get('/exempt', { config: { limit: false } }, () => 'exempt')
+  const preHandler = limit(stage.options)
+  app.post('/pre-handler', { config: { limit: false }, preHandler }, ({ body }) => {
+    stage.mark(`read ${body}`)
+    return never()
+  })
   app.post('/parsed-never', ({ body }) => {
     stage.mark(`read ${body}`)
     return never()
