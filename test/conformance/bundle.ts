@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
+import { onNest11 } from './on-nest11.ts'
 import type { Host } from './runtimes.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -10,6 +11,17 @@ const folder = mkdtempSync(join(tmpdir(), 'lineclear-conformance-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 let count = 0
+
+// Nest takes these if they are there.
+const optional = [
+  '@fastify/multipart',
+  '@fastify/static',
+  '@fastify/view',
+  '@nestjs/microservices',
+  '@nestjs/websockets',
+  'class-transformer',
+  'class-validator',
+]
 
 /** Makes one file of a target's program and its host, and returns the file's path. */
 export async function bundle(program: string, host: Host, plugins: Plugin[] = []): Promise<string> {
@@ -25,13 +37,14 @@ export async function bundle(program: string, host: Host, plugins: Plugin[] = []
     format: 'esm',
     target: 'es2022',
     logLevel: 'error',
-    plugins,
+    plugins: [onNest11, ...plugins],
     ...(host === 'node'
       ? {
           platform: 'node' as const,
+          external: optional,
           // What of CommonJS is bundled still calls it.
           banner: {
-            js: `import { createRequire } from 'node:module'; const require = createRequire('file://${here}');`,
+            js: `import { createRequire as toRequire } from 'node:module'; const require = toRequire('file://${here}');`,
           },
         }
       : {

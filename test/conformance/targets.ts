@@ -50,6 +50,24 @@ export const targets: Target[] = [
     transports: ['h1', 'tls', 'h2c', 'h2s'],
   },
   { name: 'h3', family: 'fetch', programs: { node: 'h3' }, transports: ['h1', 'tls', 'h2c', 'h2s'] },
+  { name: 'node', family: 'node', programs: { node: 'node' }, transports: ['h1', 'tls', 'h2c', 'h2s'] },
+  {
+    name: 'connect',
+    family: 'connect',
+    programs: { node: 'connect' },
+    transports: ['h1', 'tls', 'h2c', 'h2s'],
+    leavesOpen: ['/reject'],
+  },
+  {
+    name: 'fastify',
+    family: 'fastify',
+    programs: { node: 'fastify' },
+    transports: ['h1', 'tls', 'h2c', 'h2s'],
+  },
+  { name: 'nest12-express', family: 'nest', programs: { node: 'nest12-express' }, transports: ['h1', 'tls'] },
+  { name: 'nest12-fastify', family: 'nest', programs: { node: 'nest12-fastify' }, transports: ['h1', 'tls'] },
+  { name: 'nest11-express', family: 'nest', programs: { node: 'nest11-express' }, transports: ['h1', 'tls'] },
+  { name: 'nest11-fastify', family: 'nest', programs: { node: 'nest11-fastify' }, transports: ['h1', 'tls'] },
 ]
 
 /** The transports it is tested on; the other runtimes are, so far, on HTTP/1.1 in the clear. */

@@ -19,7 +19,7 @@ export async function serve(target: NodeTarget): Promise<void> {
     return raise(target, setup as Setup & { transport: Transport })
   })
   process.on('uncaughtException', (error) => control.noise(error))
-  process.on('unhandledRejection', (error) => control.noise(error))
+  process.on('unhandledRejection', (error) => control.noise(error, 'unhandled '))
   process.on('warning', (warning) => control.noise(warning))
   const server = createServer(async (req, res) => {
     try {

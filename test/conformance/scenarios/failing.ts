@@ -1,10 +1,15 @@
 import type { Chapter, Scenario } from '../scenario.ts'
+import type { Target } from '../targets.ts'
+
+/** On a bare server, what a handler throws reaches the process; scenarios/node.ts has that. */
+const handlesErrors = ({ family }: Target): boolean => family !== 'node'
 
 export const failing: Chapter = {
   title: 'The server fails',
   scenarios: [
     {
       name: 'for the handler throws',
+      where: handlesErrors,
       async play(session) {
         await session.request('/throw').finished(500)
         return ['/throw']
@@ -12,6 +17,7 @@ export const failing: Chapter = {
     },
     {
       name: 'for the handler rejects',
+      where: handlesErrors,
       // Where nobody looks at what a handler returns.
       noise: /broken handler/,
       async play(session) {
@@ -24,6 +30,7 @@ export const failing: Chapter = {
     },
     {
       name: 'for the handler throws after the head was sent',
+      where: handlesErrors,
       async play(session) {
         const client = session.client()
         const exchange = client.request('/throw-late')

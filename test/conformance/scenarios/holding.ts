@@ -1,8 +1,8 @@
 import type { Chapter } from '../scenario.ts'
 import type { Target } from '../targets.ts'
 
-/** Express calls its handlers without hearing when they are done. */
-const hearsOfHandlers = ({ family }: Target): boolean => family !== 'express'
+/** These frameworks call their handlers without telling a middleware when they are done. */
+const hearsOfHandlers = ({ family }: Target): boolean => !['express', 'connect', 'fastify'].includes(family)
 
 export const holding: Chapter = {
   title: 'The permit is held too long, or shorter',

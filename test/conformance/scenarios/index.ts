@@ -3,11 +3,14 @@ import { answers } from './answers.ts'
 import { crowd } from './crowd.ts'
 import { express } from './express.ts'
 import { failing } from './failing.ts'
+import { fastify } from './fastify.ts'
 import { fetching } from './fetch.ts'
 import { holding } from './holding.ts'
 import { hono } from './hono.ts'
 import { koa } from './koa.ts'
 import { leaving } from './leaving.ts'
+import { nest } from './nest.ts'
+import { node } from './node.ts'
 import { pipelining } from './pipelining.ts'
 import { queued } from './queued.ts'
 import { shutdown } from './shutdown.ts'
@@ -29,6 +32,9 @@ export const chapters: Chapter[] = [
   koa,
   hono,
   fetching,
+  node,
+  fastify,
+  nest,
 ]
 
 /** All of them, each under the name that its chapter begins. */

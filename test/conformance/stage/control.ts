@@ -45,7 +45,8 @@ export class Control {
     command()
   }
 
-  noise(what: unknown): void {
-    this.show?.stage.noise.push(what instanceof Error ? `${what.name}: ${what.message}` : String(what))
+  noise(what: unknown, kind: string = ''): void {
+    const text = what instanceof Error ? `${what.name}: ${what.message}` : String(what)
+    this.show?.stage.noise.push(kind + text)
   }
 }
