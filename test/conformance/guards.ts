@@ -116,7 +116,7 @@ export const guards: Guard[] = [
   },
   {
     file: 'http/src/admission.ts',
-    text: "(visit.gone ? 'gone' : this.#acquire(visit, context, request))",
+    text: "if (visit.gone) return 'gone'\n    return inTime",
     becomes: 'this.#acquire(visit, context, request)',
     purpose: 'a pipelined request whose client left while others were before it does not run',
     runtime: 'node20',

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -9,8 +9,8 @@ import { limit as honoLimit } from '@lineclear/hono'
 import { Admission, NodeVisit, nodeClientSignal, WebVisit } from '@lineclear/http'
 import { Hono } from 'hono'
 import { createMocks } from 'node-mocks-http'
-import { describe, expect, it } from 'vitest'
-import { listening, RawClient, turnOfTheLoop, uncaught, until } from './helpers.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { Gate, listening, RawClient, turnOfTheLoop, uncaught, until } from './helpers.ts'
 
 /** A request and a response as unit tests fake them: `end()` emits finish at once, and nothing emits close. */
 function fakes() {
@@ -143,6 +143,104 @@ describe('a visit to a pipelined response', () => {
   })
 })
 
+describe('a response made by hand within a request', () => {
+  it('is behind nobody, though the real one has the socket', async () => {
+    const limiter = new BoundedSemaphore(2)
+    const verdict = new Gate<unknown>()
+    const server = createServer((req) => {
+      verdict.open(new Admission({ limiter }).enter(new NodeVisit(req, new ServerResponse(req)), []))
+    })
+    const client = new RawClient(await listening(server)).send('/')
+    expect(await verdict.opened).toBe('admitted')
+    client.leave()
+    server.close()
+  })
+})
+
+describe('a pipelined request', () => {
+  it('waits behind others no longer than queueTimeout', async () => {
+    const admission = new Admission<[], BoundedSemaphore>({ permits: 5, queueTimeout: 20 })
+    const verdicts: unknown[] = []
+    const server = createServer((req, res) => {
+      verdicts.push(admission.enter(new NodeVisit(req, res), []))
+    })
+    const client = new RawClient(await listening(server)).send('/1').send('/2')
+    await until(() => verdicts.length === 2)
+    expect(await verdicts[1]).toMatchObject({ reason: 'timeout', status: 503 })
+    expect(admission.limiter.inUse).toBe(1)
+    client.leave()
+    await admission.limiter.drain()
+    server.close()
+  })
+})
+
+describe("releaseOn 'headers'", () => {
+  const admission = (limiter: BoundedSemaphore): Admission<[]> =>
+    new Admission({ limiter, releaseOn: 'headers' })
+
+  it('holds nothing of a response whose headers were sent before', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const entered = new Gate<unknown>()
+    const server = createServer((req, res) => {
+      res.flushHeaders()
+      entered.open([admission(limiter).enter(new NodeVisit(req, res), []), limiter.inUse])
+    })
+    const client = new RawClient(await listening(server)).send('/')
+    expect(await entered.opened).toEqual(['admitted', 0])
+    client.leave()
+    server.close()
+  })
+
+  it('counts the headers as sent when they are, and not when writing them failed', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const seen = new Gate<number[]>()
+    const server = createServer((req, res) => {
+      const { writeHead } = res
+      admission(limiter).enter(new NodeVisit(req, res), [])
+      expect(() => res.writeHead(99_999)).toThrow()
+      const before = limiter.inUse
+      res.writeHead(200)
+      seen.open([before, limiter.inUse, Number(res.writeHead === writeHead)])
+    })
+    const client = new RawClient(await listening(server)).send('/')
+    expect(await seen.opened).toEqual([1, 0, 1])
+    client.leave()
+    server.close()
+  })
+})
+
+describe('onMaxHold', () => {
+  it.each([
+    [
+      'throws',
+      () =>
+        Promise.reject(new Error('broken')).catch((error) => {
+          throw error
+        }),
+    ],
+    [
+      'throws at once',
+      () => {
+        throw new Error('broken')
+      },
+    ],
+    ['answers something else', () => 'kill'],
+    ['is async', async () => 'release'],
+  ])('that %s is complained of, and the response destroyed', async (_, onMaxHold) => {
+    const complaints = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const limiter = new BoundedSemaphore(1)
+    const options = { limiter, maxHold: 10, onMaxHold: onMaxHold as () => 'release' }
+    const server = createServer((req, res) => {
+      new Admission<[]>(options).enter(new NodeVisit(req, res), [])
+    })
+    const client = new RawClient(await listening(server)).send('/')
+    await until(() => client.closed && complaints.mock.calls.length > 0)
+    expect(limiter.value).toBe(1)
+    complaints.mockRestore()
+    server.close()
+  })
+})
+
 describe('the signal of a handler behind a pipelined response', () => {
   it('aborts when the client leaves, though the response has never had a socket', async () => {
     const signals: AbortSignal[] = []
@@ -177,7 +275,7 @@ describe('a visit without a response, as at an upgrade', () => {
     const limiter = new BoundedSemaphore(1)
     const app = new Hono().use(honoLimit({ limiter })).get('/', (c) => c.text('upgraded'))
     const socket = new Socket()
-    const response = await app.request('/', {}, { incoming: { socket } })
+    const response = await app.request('/', {}, { incoming: { method: 'GET', socket } })
     expect([await response.text(), limiter.inUse]).toEqual(['upgraded', 1])
     socket.destroy()
     await once(socket, 'close')

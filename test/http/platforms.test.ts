@@ -25,35 +25,7 @@ describe('on Deno', () => {
     return { remoteAddr: { hostname: '127.0.0.1' }, completed: completed.opened, complete: completed }
   }
 
-  it('a permit comes back when Deno says that the response is completed, which is left as it is', async () => {
-    const limiter = new BoundedSemaphore(1)
-    const response = new Response(new ReadableStream())
-    const { complete, ...deno } = info()
-    expect(
-      await limit({ limiter })((_request: Request, _info: typeof deno) => response)(request(), deno),
-    ).toBe(response)
-    expect(limiter.inUse).toBe(1)
-    complete.open()
-    await turnOfTheLoop()
-    expect(limiter.inUse).toBe(0)
-  })
-
-  it('a permit comes back when Deno says that the response failed', async () => {
-    const limiter = new BoundedSemaphore(1)
-    const { complete, ...deno } = info()
-    await limit({ limiter })((_request: Request, _info: typeof deno) => new Response('text'))(request(), deno)
-    complete.fail(new Error('broken'))
-    await turnOfTheLoop()
-    expect(limiter.inUse).toBe(0)
-  })
-
-  it('nobody listens to the signal of a request that is answered soon', async () => {
-    const { complete, ...deno } = info()
-    const asked = request()
-    await limit({ permits: 1 })((_request: Request, _info: typeof deno) => new Response('text'))(asked, deno)
-    expect(getEventListeners(asked.signal, 'abort')).toEqual([])
-    complete.open()
-  })
+  // These two first: the others start a timer that fake ones do not ring.
 
   it('a client that leaves a handler which takes long gives its permit back, and a later one too', async () => {
     vi.useFakeTimers()
@@ -63,6 +35,7 @@ describe('on Deno', () => {
     for (const { signal } of clients) {
       handler(request(signal), info())
       vi.advanceTimersByTime(700)
+      expect(vi.getTimerCount()).toBe(1)
     }
     vi.advanceTimersByTime(700)
     clients[0]?.abort()
@@ -94,6 +67,69 @@ describe('on Deno', () => {
     complete.open()
     await Promise.resolve()
     expect([limiter.inUse, signal?.aborted]).toEqual([0, false])
+  })
+
+  it('a permit comes back when Deno says that the response is completed, which is left as it is', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const response = new Response(new ReadableStream())
+    const { complete, ...deno } = info()
+    expect(
+      await limit({ limiter })((_request: Request, _info: typeof deno) => response)(request(), deno),
+    ).toBe(response)
+    expect(limiter.inUse).toBe(1)
+    complete.open()
+    await turnOfTheLoop()
+    expect(limiter.inUse).toBe(0)
+  })
+
+  it('a permit comes back when Deno says that the response failed', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const { complete, ...deno } = info()
+    await limit({ limiter })((_request: Request, _info: typeof deno) => new Response('text'))(request(), deno)
+    complete.fail(new Error('broken'))
+    await turnOfTheLoop()
+    expect(limiter.inUse).toBe(0)
+  })
+
+  it('a client that left before anybody listened is noticed by who asks for its signal, and in the queue', async () => {
+    const limiter = new BoundedSemaphore(2)
+    // As Deno does when somebody has touched the signal: aborted, and the event is past.
+    const signals: AbortSignal[] = []
+    const handler = limit({ limiter })((given: Request, _info: object) => {
+      signals.push(clientSignal(given))
+      return never()
+    })
+    handler(request(AbortSignal.abort()), info())
+    expect([limiter.inUse, signals[0]?.aborted]).toEqual([0, true])
+    limiter.resize(0)
+    const answer = await limit({ limiter })((_request: Request, _info: object) => never())(
+      request(AbortSignal.abort()),
+      info(),
+    )
+    expect([answer.status, limiter.waiting]).toEqual([503, 0])
+  })
+
+  it('says who it is once, and is not asked for it when its request is closed', async () => {
+    const { complete, ...deno } = info()
+    const closed = Object.defineProperty({ ...deno }, 'remoteAddr', {
+      get() {
+        throw new Error('Request closed')
+      },
+    })
+    const limited = limit({ permits: 1 })((given: Request, _info: typeof closed) => {
+      keepPermit(given, closed)()
+      return Response.json(clientSignal(given, closed).aborted)
+    })
+    expect(await (await limited(request(), closed)).json()).toBe(false)
+    complete.open()
+  })
+
+  it('nobody listens to the signal of a request that is answered soon', async () => {
+    const { complete, ...deno } = info()
+    const asked = request()
+    await limit({ permits: 1 })((_request: Request, _info: typeof deno) => new Response('text'))(asked, deno)
+    expect(getEventListeners(asked.signal, 'abort')).toEqual([])
+    complete.open()
   })
 
   it('a client that leaves while it waits leaves the queue', async () => {

@@ -385,6 +385,15 @@ describe.each(makers)('%s', (_, app) => {
 
 /** What Hono does besides. */
 describe('Hono without a Node server', () => {
+  it('takes nothing for a Node request that is none', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const app = new Hono().use(limit({ limiter })).get('/', (c) => c.text('text'))
+    for (const incoming of ['a variable of this name', {}, { method: 'GET' }]) {
+      expect(await (await app.request('/', {}, { incoming })).text()).toBe('text')
+    }
+    expect(limiter.inUse).toBe(0)
+  })
+
   it('leaves the queue when a signal aborts that others listen to', async () => {
     const limiter = new BoundedSemaphore(1)
     const permit = limiter.tryAcquire()
@@ -428,6 +437,10 @@ describe('Hono without a Node server', () => {
 })
 
 describe('a limited fetch handler', () => {
+  it('declares a request, without which Deno hands nothing over', () => {
+    expect(limitFetch({ permits: 1 })(() => new Response()).length).toBe(1)
+  })
+
   it('gives options and handler what the server hands over', async () => {
     const seen: unknown[][] = []
     const limited = limitFetch({

@@ -5,6 +5,7 @@ import {
   isPromise,
   NodeVisit,
   type Rejection,
+  refuseOnNode,
   type Verdict,
 } from '@lineclear/http'
 import type { NextFunction, Request, Response } from 'express'
@@ -30,7 +31,7 @@ export interface LimitMiddleware<L extends Limiter = Limiter> {
  */
 export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitMiddleware<L> {
   const admission = new Admission<[Request, Response], L>(options, 'response')
-  const { onRejected } = options
+  const { onRejected } = admission
 
   function middleware(req: Request, res: Response, next: NextFunction): void {
     const verdict = admission.enter(new NodeVisit(req, res), [req, res])
@@ -43,15 +44,8 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
     }
   }
 
-  async function refuse(rejection: Rejection, req: Request, res: Response): Promise<void> {
-    res.statusCode = rejection.status
-    for (const name in rejection.headers) res.setHeader(name, rejection.headers[name] as string)
-    if (onRejected !== undefined) {
-      if ((await onRejected(rejection, req, res)) === true) return
-      // Express 5 renders a template in a later turn, and crashes if it is answered by then.
-      await new Promise(setImmediate)
-    }
-    if (!res.headersSent) res.setHeader('content-type', rejection.type).end(rejection.body)
+  function refuse(rejection: Rejection, req: Request, res: Response): Promise<void> {
+    return refuseOnNode(rejection, res, onRejected && (() => onRejected(rejection, req, res)))
   }
 
   return Object.assign(middleware, { limiter: admission.limiter }) as LimitMiddleware<L>

@@ -41,7 +41,7 @@ export interface LimitHook<L extends Limiter = Limiter> {
  */
 export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitHook<L> {
   const admission = new Admission<[FastifyRequest, FastifyReply], L>(options, 'response')
-  const { onRejected } = options
+  const { onRejected } = admission
 
   function hook(request: FastifyRequest, reply: FastifyReply, done: Done): void {
     const verdict = admission.enter(new NodeVisit(request.raw, reply.raw), [request, reply])

@@ -37,11 +37,15 @@ export interface LimitedHandler<L extends Limiter = Limiter> {
  */
 export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitedHandler<L> {
   const admission = new Admission<HandlerContext, L>(options)
-  const { onRejected } = options
+  const { onRejected } = admission
 
   function limited(...given: unknown[]): unknown {
     const [first, next] = given
-    if (typeof first === 'function') return (...handed: unknown[]) => through(handed, () => first(...handed))
+    if (typeof first === 'function') {
+      // Not (...handed): Deno hands nothing over to a function that declares nothing.
+      return (request: unknown, ...beside: unknown[]) =>
+        through([request, ...beside], () => first(request, ...beside))
+    }
     if (typeof next !== 'function') {
       throw new TypeError('limit() returns a wrapper: call it with a handler, or with a request and next')
     }

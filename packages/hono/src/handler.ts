@@ -3,6 +3,7 @@ import {
   keepPermitOf,
   type NodeRequest,
   type NodeResponse,
+  nodeBindingIn,
   nodeClientSignal,
   nodeKeepPermit,
 } from '@lineclear/http'
@@ -28,9 +29,9 @@ export function keepPermit(c: Context): () => void {
   return keepPermitOf(c.req.raw, besideOf(c))
 }
 
-/** What @hono/node-server binds. At an upgrade there is no response. */
+/** What @hono/node-server binds. */
 export function nodeOf(c: Context): { incoming?: NodeRequest; outgoing?: NodeResponse } {
-  return (c.env ?? {}) as { incoming?: NodeRequest; outgoing?: NodeResponse }
+  return nodeBindingIn(c.env)
 }
 
 /** What other servers hand over with a request. */

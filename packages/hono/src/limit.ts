@@ -2,6 +2,7 @@ import type { BoundedSemaphore, Limiter } from '@lineclear/core'
 import {
   Admission,
   type LimitOptions as HttpOptions,
+  isResponse,
   NodeVisit,
   type Rejection,
   throughWeb,
@@ -25,7 +26,7 @@ export type LimitMiddleware<L extends Limiter = Limiter> = MiddlewareHandler & {
  */
 export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitMiddleware<L> {
   const admission = new Admission<[Context], L>(options)
-  const { onRejected } = options
+  const { onRejected } = admission
 
   function middleware(c: Context, next: Next): ReturnType<MiddlewareHandler> {
     const { incoming, outgoing } = nodeOf(c)
@@ -63,11 +64,22 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
     if (onRejected !== undefined) {
       c.status(status)
       for (const name in rejection.headers) c.header(name, rejection.headers[name])
-      const answer = await onRejected(rejection, c)
-      if (answer instanceof Response) return answer
+      const answer = await withdrawIfBroken(() => onRejected(rejection, c), rejection, c)
+      if (isResponse(answer)) return answer
     }
     return c.body(rejection.body, status, { ...rejection.headers, 'content-type': rejection.type })
   }
 
   return Object.assign(middleware, { limiter: admission.limiter })
+}
+
+/** Lest an error be answered with the status and the headers of a refusal. */
+async function withdrawIfBroken(answer: () => unknown, { headers }: Rejection, c: Context): Promise<unknown> {
+  try {
+    return await answer()
+  } catch (error) {
+    c.status(200)
+    for (const name in headers) c.header(name)
+    throw error
+  }
 }

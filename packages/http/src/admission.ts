@@ -1,10 +1,12 @@
 import type { AcquireRequest, Limiter, RejectedError } from '@lineclear/core'
+import { throwingErrors } from './as-error.ts'
 import { andThen, type MaybePromise } from './maybe-promise.ts'
 import { type CommonOptions, type LimitOptions, limiterFor } from './options.ts'
 import { type Rejection, Rejections } from './rejection.ts'
 import { holdTerms, type Sees } from './terms.ts'
 import { turn } from './turn.ts'
 import type { HoldTerms, Visit } from './visit.ts'
+import { within } from './within.ts'
 
 /** What an adapter does next: call the handler, nothing at all, or send the refusal. */
 export type Verdict = 'admitted' | 'gone' | Rejection
@@ -14,6 +16,8 @@ const QUEUE_TIMEOUT = 5000
 /** Decides about each request of one `limit(...)`; adapters only translate. */
 export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   readonly limiter: L
+  /** The option, for adapters to call; what it throws is an error. */
+  readonly onRejected: ((rejection: Rejection, ...context: Context) => MaybePromise<unknown>) | undefined
   readonly #options: CommonOptions<Context>
   readonly #rejections: Rejections
   readonly #timeout: number | undefined
@@ -27,6 +31,8 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     this.limiter = limiterFor(options)
     this.#terms = holdTerms(options, sees)
     this.#options = { ...options }
+    const { onRejected } = options
+    this.onRejected = onRejected && ((...args) => throwingErrors(() => onRejected(...args)))
     this.#rejections = new Rejections(this.limiter, options)
     this.#timeout = options.queueTimeout ?? (this.limiter.timeout === undefined ? QUEUE_TIMEOUT : undefined)
   }
@@ -39,7 +45,8 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   enter(visit: Visit, context: Context): MaybePromise<Verdict> {
     const { skip } = this.#options
     if (skip === undefined) return this.#ask(visit, context)
-    return andThen(skip(...context), (skipped) => (skipped ? 'admitted' : this.#ask(visit, context)))
+    const skipped = throwingErrors(() => skip(...context))
+    return andThen(skipped, (skipped) => (skipped ? 'admitted' : this.#ask(visit, context)))
   }
 
   #ask(visit: Visit, context: Context): MaybePromise<Verdict> {
@@ -47,12 +54,17 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     if (key === undefined && weight === undefined && priority === undefined) {
       return this.#arrive(visit, context)
     }
-    return andThen(key?.(...context), (key) =>
-      andThen(weight?.(...context), (weight) =>
-        andThen(priority?.(...context), (priority) =>
-          this.#arrive(visit, context, { key, weight, priority }),
+    return andThen(
+      throwingErrors(() => key?.(...context)),
+      (key) =>
+        andThen(
+          throwingErrors(() => weight?.(...context)),
+          (weight) =>
+            andThen(
+              throwingErrors(() => priority?.(...context)),
+              (priority) => this.#arrive(visit, context, { key, weight, priority }),
+            ),
         ),
-      ),
     )
   }
 
@@ -61,7 +73,19 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     if (verdict !== undefined) return verdict
     const ahead = visit.behind()
     if (ahead === undefined) return this.#acquire(visit, context, request)
-    return ahead.then(() => (visit.gone ? 'gone' : this.#acquire(visit, context, request)))
+    return this.#waitBehind(ahead, visit, context, request)
+  }
+
+  async #waitBehind(
+    ahead: Promise<void>,
+    visit: Visit,
+    context: Context,
+    request: AcquireRequest | undefined,
+  ): Promise<Verdict> {
+    const timeout = this.#timeout ?? this.limiter.timeout ?? Infinity
+    const inTime = await within(ahead, timeout)
+    if (visit.gone) return 'gone'
+    return inTime ? this.#acquire(visit, context, request) : this.#rejections.make({ reason: 'timeout' })
   }
 
   #acquire(visit: Visit, context: Context, asked?: AcquireRequest): MaybePromise<Verdict> {
@@ -86,8 +110,8 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
       const permit = await (limiter.full ? limiter.acquire(asked) : visit.wait(limiter, asked))
       visit.hold(permit, this.#terms, context)
     } catch (error) {
-      if (isRejected(error)) return visit.over ? 'gone' : this.#rejections.make(error)
-      if (visit.over && error === visit.leaving().reason) return 'gone'
+      if (isRejected(error)) return visit.gone ? 'gone' : this.#rejections.make(error)
+      if (visit.gone && error === visit.leaving().reason) return 'gone'
       throw error
     }
     const pause = turn()

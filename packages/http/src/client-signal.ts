@@ -18,6 +18,9 @@ export class NodeClientSignal implements Guest {
     this.host = host
   }
 
+  /** It is still there while a visit is; alone it need not be. */
+  readonly lingers = false
+
   get signal(): AbortSignal {
     return this.#controller.signal
   }

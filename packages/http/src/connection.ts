@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Outcome } from '@lineclear/core'
+import { outcomeOfStatus } from './outcome.ts'
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
@@ -27,10 +28,13 @@ interface Stream extends Carrier {
   close(code: number): void
 }
 
-/** Something that ends with its host. */
+/** Something that ends with its host, or stays a little longer. */
 export interface Guest {
   readonly host: Host
+  /** Told once that the host is over. */
   end(outcome: Outcome): void
+  /** Whether it stays, though its host is over: it leaves with `leave()`. */
+  readonly lingers: boolean
 }
 
 // The guests in the house hang on the connection: on the socket, or on the stream of HTTP/2. Not on the
@@ -43,8 +47,11 @@ interface Carrier {
 }
 
 interface Connection {
-  /** In the order they came; those of several responses where requests are pipelined. */
-  readonly guests: Guest[]
+  /** One host of many, nearly always the only one; and its guests, in the order they came. */
+  host: Host | undefined
+  guests: Guest[]
+  /** The others' guests, where requests are pipelined or a permit is kept beyond its response. */
+  others: Map<Host, Guest[]> | undefined
   watched: boolean
 }
 
@@ -56,29 +63,48 @@ export function isOver(request: NodeRequest, host: Host): boolean {
   return host.destroyed || host.writableEnded || request.socket?.destroyed || false
 }
 
+/** Whether a response was sent whole, as far as the operating system is concerned. */
+export function isSent(host: Host): boolean {
+  // HTTP/2 says so of a HEAD request from the beginning.
+  return (host.writableFinished && host.headersSent) ?? false
+}
+
 /** Whether the responses to earlier requests of an HTTP/1.1 connection have to be sent before this one. */
 export function isBehind(request: NodeRequest, host: Host): boolean {
   // A response without a socket is not enough: one made by hand has none, and nobody is before it.
-  return host.socket === null && (request.socket as { _httpMessage?: unknown } | null)?._httpMessage != null
+  if (host.socket !== null) return false
+  const first = (request.socket as { _httpMessage?: { req?: unknown } | null } | null)?._httpMessage
+  return first != null && first.req !== request
 }
 
 /** Those that stay as long as this host, in the order they came. */
-export function guestsOf(request: NodeRequest, host: Host): Guest[] {
-  return connectionOf(request, host).guests.filter((guest) => guest.host === host)
-}
-
-/** The guests of a connection, whichever host they have. */
-export function guestsNear(request: NodeRequest, host: Host): readonly Guest[] {
-  return connectionOf(request, host).guests
+export function guestsOf(request: NodeRequest, host: Host): readonly Guest[] {
+  return guestsIn(connectionOf(request, host), host)
 }
 
 /** Lets a guest stay until its host is over. */
 export function join(request: NodeRequest, guest: Guest): void {
   const { host } = guest
   const connection = connectionOf(request, host)
-  const known = connection.guests.some((other) => other.host === host)
-  connection.guests.push(guest)
-  if (!known) listen(request, host, connection)
+  const guests = guestsIn(connection, host)
+  if (guests.length > 0) {
+    guests.push(guest)
+    return
+  }
+  if (connection.host === undefined) {
+    connection.host = host
+    connection.guests = [guest]
+  } else {
+    connection.others ??= new Map()
+    connection.others.set(host, [guest])
+  }
+  listen(request, host, connection)
+}
+
+/** Forgets the guests of a host that is over, unless one of them still lingers. */
+export function leave(request: NodeRequest, host: Host): void {
+  const connection = connectionOf(request, host)
+  if (!guestsIn(connection, host).some(({ lingers }) => lingers)) forget(connection, host)
 }
 
 /** Ends a response at once, whatever it has sent. */
@@ -92,7 +118,7 @@ export function destroyHost(request: NodeRequest, host: Host): void {
 function connectionOf(request: NodeRequest, host: Host): Connection {
   // HTTP/2's socket is shared by many streams.
   const carrier: Carrier = streamOf(host) ?? (request.socket as Carrier | undefined) ?? (host as Carrier)
-  carrier[CONNECTION] ??= { guests: [], watched: false }
+  carrier[CONNECTION] ??= { host: undefined, guests: [], others: undefined, watched: false }
   return carrier[CONNECTION]
 }
 
@@ -101,8 +127,24 @@ function streamOf(host: Host): Stream | undefined {
   return host.destroyed === undefined ? host.stream : undefined
 }
 
+const NONE: Guest[] = []
+
+function guestsIn(connection: Connection, host: Host): Guest[] {
+  if (connection.host === host) return connection.guests
+  return connection.others?.get(host) ?? NONE
+}
+
+function forget(connection: Connection, host: Host): void {
+  if (connection.host !== host) {
+    connection.others?.delete(host)
+    return
+  }
+  connection.host = undefined
+  connection.guests = NONE
+}
+
 function listen(request: NodeRequest, host: Host, connection: Connection): void {
-  const onOver = (): void => endGuests(connection, host)
+  const onOver = (): void => throwAll(endGuests(connection, host))
   // Not the response of HTTP/2: to a HEAD request whose client leaves it emits nothing.
   const closing = streamOf(host) ?? host
   closing.on('close', onOver)
@@ -118,23 +160,37 @@ function watchSocket(socket: Socket, connection: Connection): void {
   if (connection.watched) return
   connection.watched = true
   // Made here, where it can keep no response alive.
-  socket.once('close', () => endGuests(connection))
+  socket.once('close', () => endAll(connection))
 }
 
-/** Ends the guests of one host, or all of a connection, the newest first. */
-function endGuests({ guests }: Connection, host?: Host): void {
+function endAll(connection: Connection): void {
+  const { host, others } = connection
   const failures: unknown[] = []
+  for (const other of [...(others?.keys() ?? [])].reverse()) failures.push(...endGuests(connection, other))
+  if (host !== undefined) failures.push(...endGuests(connection, host))
+  throwAll(failures)
+}
+
+/** Ends the guests of a host, the newest first, and returns what they threw. */
+function endGuests(connection: Connection, host: Host): unknown[] {
+  const guests = guestsIn(connection, host)
+  const failures: unknown[] = []
+  let lingers = false
   for (let i = guests.length - 1; i >= 0; i--) {
-    const guest = guests[i]
-    if (guest === undefined || (host !== undefined && guest.host !== host)) continue
-    guests.splice(i, 1)
+    const guest = guests[i] as Guest
     try {
-      guest.end(outcomeOf(guest.host))
+      guest.end(outcomeOf(host))
     } catch (error) {
       // One limiter's complaint must not keep the other permits.
       failures.push(error)
     }
+    lingers ||= guest.lingers
   }
+  if (!lingers) forget(connection, host)
+  return failures
+}
+
+function throwAll(failures: unknown[]): void {
   if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures)
 }
 
@@ -145,5 +201,5 @@ function outcomeOf(host: Host): Outcome {
   // An aborted HTTP/2 stream counts as finished, and one for a HEAD request from the beginning.
   const stream = streamOf(host)
   if (stream !== undefined && (stream.aborted || !host.headersSent)) return 'ignored'
-  return statusCode === 429 || statusCode === 503 || statusCode === 504 ? 'dropped' : 'success'
+  return outcomeOfStatus(statusCode)
 }

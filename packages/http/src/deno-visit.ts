@@ -32,10 +32,12 @@ export class DenoVisit extends WebVisit {
   }
 
   /** Ends the visit when the client leaves before it is answered, also if it has left already. */
-  listen(): void {
+  override listen(): void {
     if (this.#listens || this.over) return
     this.#listens = true
-    super.watch()
+    // Asked for the first time, a signal aborts a moment later if the client has left; else it has by now.
+    if (this.request.signal.aborted) this.clientLeft()
+    else super.watch()
   }
 
   protected override left(): boolean {
@@ -71,10 +73,13 @@ export class DenoVisit extends WebVisit {
 
 const YOUTH = 1000
 const young = new Set<DenoVisit>()
+let scheduled = false
 
 function listenLater(visit: DenoVisit): void {
   young.add(visit)
-  if (young.size === 1) setTimeout(listenToTheOld, YOUTH)
+  if (scheduled) return
+  scheduled = true
+  setTimeout(listenToTheOld, YOUTH)
 }
 
 function listenToTheOld(): void {
@@ -84,5 +89,6 @@ function listenToTheOld(): void {
     young.delete(visit)
     visit.listen()
   }
-  if (young.size > 0) setTimeout(listenToTheOld, YOUTH)
+  scheduled = young.size > 0
+  if (scheduled) setTimeout(listenToTheOld, YOUTH)
 }

@@ -3,12 +3,13 @@ import { LEFT, NodeClientSignal, takenBack } from './client-signal.ts'
 import {
   destroyHost,
   type Guest,
-  guestsNear,
   guestsOf,
   type Host,
   isBehind,
   isOver,
+  isSent,
   join,
+  leave,
   type NodeRequest,
   type NodeResponse,
 } from './connection.ts'
@@ -33,8 +34,8 @@ export class NodeVisit extends Visit implements Guest {
   arrive(limiter: Limiter, key: string | undefined): 'gone' | 'admitted' | undefined {
     const { host } = this
     if (isOver(this.#request, host)) return 'gone'
-    for (const guest of guestsNear(this.#request, host)) {
-      if (guest.host !== host || !(guest instanceof NodeVisit)) continue
+    for (const guest of guestsOf(this.#request, host)) {
+      if (!(guest instanceof NodeVisit)) continue
       if (guest.limiter === limiter && guest.key === key && guest.holds) return 'admitted'
     }
     this.limiter = limiter
@@ -72,18 +73,34 @@ export class NodeVisit extends Visit implements Guest {
     if (waits) this.#leaving?.abort(LEFT)
   }
 
+  /** A permit that is kept beyond the response. */
+  get lingers(): boolean {
+    return this.holds
+  }
+
+  protected override release(outcome: Outcome): void {
+    super.release(outcome)
+    if (this.over) leave(this.#request, this.host)
+  }
+
   protected onHeaders(sent: () => void): void {
     const { host } = this
+    if (host.headersSent) {
+      sent()
+      return
+    }
     const { writeHead } = host
     // An upgraded socket has no headers to come, and keeps its permit until it closes.
     if (writeHead === undefined) return
     // Both an explicit and an implicit head go through here, on HTTP/1 and HTTP/2.
-    host.writeHead = function (this: Host, ...args: unknown[]) {
-      host.writeHead = writeHead
+    const watched = function (this: Host, ...args: unknown[]): unknown {
       const result = Reflect.apply(writeHead, this, args)
+      // Others may have put theirs around it.
+      if (host.writeHead === watched) host.writeHead = writeHead
       sent()
       return result
     }
+    host.writeHead = watched
   }
 
   protected takenBack(): void {
@@ -106,7 +123,9 @@ export function nodeClientSignal(request: NodeRequest, response: NodeResponse | 
   const known = guestsOf(request, host).find((guest) => guest instanceof NodeClientSignal)
   if (known !== undefined) return known.signal
   const made = new NodeClientSignal(host)
-  if (isOver(request, host)) made.end('ignored')
+  // Sent whole, it cannot be left any more; ended and not sent, it can.
+  if (isSent(host)) return made.signal
+  if (host.destroyed || request.socket?.destroyed) made.abort(LEFT)
   else join(request, made)
   return made.signal
 }

@@ -48,7 +48,7 @@ export class Rejections {
     ) as Record<RejectionReason, string>
   }
 
-  make({ reason, retryAfter }: RejectedError): Rejection {
+  make({ reason, retryAfter }: Pick<RejectedError, 'reason'> & Partial<RejectedError>): Rejection {
     const headers: Record<string, string> = {}
     if (this.#retryAfter !== false) headers['retry-after'] = jittered(retryAfter ?? this.#retryAfter)
     const { limit } = this.#limiter
@@ -73,5 +73,5 @@ const QUOTA_EXCEEDED = {
 /** Whole seconds, from the given to half as much again; rounded by chance, so that the spread survives. */
 function jittered(seconds: number): string {
   const spread = seconds * (1 + Math.random() / 2)
-  return String(Math.floor(spread + Math.random()))
+  return String(Math.max(Math.ceil(seconds), Math.floor(spread + Math.random())))
 }

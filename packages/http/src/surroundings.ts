@@ -40,15 +40,23 @@ export function surroundingsOf(request: Request, beside: readonly unknown[]): Su
   return {}
 }
 
-/** What @hono/node-server hands over. */
 function isNodeBinding(thing: object): thing is { incoming: NodeRequest; outgoing: NodeResponse } {
-  const { incoming, outgoing } = thing as { incoming?: NodeRequest; outgoing?: NodeResponse }
-  return typeof incoming?.method === 'string' && typeof outgoing?.writeHead === 'function'
+  const { incoming, outgoing } = nodeBindingIn(thing)
+  return incoming !== undefined && outgoing !== undefined
+}
+
+/** What @hono/node-server hands over, if it is that. At an upgrade there is no response. */
+export function nodeBindingIn(thing: unknown): { incoming?: NodeRequest; outgoing?: NodeResponse } {
+  const binding = (thing ?? {}) as { incoming?: NodeRequest; outgoing?: NodeResponse }
+  const { incoming, outgoing } = binding
+  if (typeof incoming?.method !== 'string' || typeof incoming.socket !== 'object') return {}
+  return outgoing === undefined || typeof outgoing.writeHead === 'function' ? binding : {}
 }
 
 function isDenoInfo(thing: object): thing is DenoInfo {
-  const { completed, remoteAddr } = thing as { completed?: { then?: unknown }; remoteAddr?: object }
-  return typeof completed?.then === 'function' && typeof remoteAddr === 'object'
+  // Not to be read: it throws once the request is closed.
+  if (!('remoteAddr' in thing)) return false
+  return typeof (thing as { completed?: { then?: unknown } }).completed?.then === 'function'
 }
 
 function isWorkersContext(thing: object): thing is WorkersContext {

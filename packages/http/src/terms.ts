@@ -1,12 +1,11 @@
 import { checkDuration, wrongType } from '@lineclear/core/check'
+import { LONGEST_TIMER } from './longest-timer.ts'
+import { isPromise } from './maybe-promise.ts'
 import type { CommonOptions, Overdue } from './options.ts'
 import type { HoldTerms } from './visit.ts'
 
 /** What an adapter sees of a request: the response alone, or when its handler has settled too. */
 export type Sees = 'response' | 'handler'
-
-// Longer delays overflow setTimeout's 32 bits and fire at once.
-const LONGEST_TIMER = 2 ** 31 - 1
 
 /**
  * How long the options let a permit be held; `undefined` if simply until the response is over.
@@ -38,9 +37,26 @@ export function holdTerms<Context extends unknown[]>(
   return {
     releaseOn,
     maxHold: maxHold > LONGEST_TIMER ? Infinity : maxHold,
-    overdue: (...context) =>
-      typeof onMaxHold === 'function' ? (onMaxHold(...context) ?? 'destroy') : onMaxHold,
+    overdue: (...context) => {
+      if (typeof onMaxHold !== 'function') return onMaxHold
+      try {
+        return fateOf(onMaxHold(...context))
+      } catch (error) {
+        // Nobody called it: thrown on, it would end the process.
+        console.error(error)
+        return 'destroy'
+      }
+    },
   }
+}
+
+/** What a function's answer means; one that is no answer is complained of, and destroys. */
+function fateOf(answer: unknown): Overdue {
+  if (answer === undefined) return 'destroy'
+  if (isOverdue(answer)) return answer
+  // It may also reject.
+  if (isPromise(answer)) answer.then(undefined, (error: unknown) => console.error(error))
+  throw wrongType('what onMaxHold returns', '"destroy" or "release", and no promise', answer)
 }
 
 function isOverdue(value: unknown): value is Overdue {

@@ -5,7 +5,7 @@ import { NodeVisit, nodeClientSignal, nodeKeepPermit } from './node-visit.ts'
 import { onWorkers } from './platform.ts'
 import type { Rejection } from './rejection.ts'
 import { type Surroundings, surroundingsOf } from './surroundings.ts'
-import { WebVisit, webClientSignal, webKeepPermit } from './web-visit.ts'
+import { isPresent, WebVisit, webClientSignal, webKeepPermit } from './web-visit.ts'
 import { WorkersVisit } from './workers-visit.ts'
 
 /** What a request through a limit is answered with. */
@@ -79,7 +79,7 @@ export function unsent(): Response {
  * Of a request that passed no limit, its own signal.
  */
 export function clientSignalOf(request: Request, beside: readonly unknown[] = []): AbortSignal {
-  const surroundings = surroundingsOf(request, beside)
+  const surroundings = isPresent(request) ? {} : surroundingsOf(request, beside)
   const { node } = surroundings
   if (node !== undefined) return nodeClientSignal(node.req, node.res)
   return webClientSignal(request, identityOf(request, surroundings))
@@ -87,7 +87,7 @@ export function clientSignalOf(request: Request, beside: readonly unknown[] = []
 
 /** Keeps the permits that a request holds until the returned function is called. */
 export function keepPermitOf(request: Request, beside: readonly unknown[] = []): () => void {
-  const surroundings = surroundingsOf(request, beside)
+  const surroundings = isPresent(request) ? {} : surroundingsOf(request, beside)
   const { node } = surroundings
   if (node !== undefined) return nodeKeepPermit(node.req, node.res)
   return webKeepPermit(request, identityOf(request, surroundings))

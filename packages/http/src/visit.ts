@@ -17,6 +17,8 @@ export abstract class Visit {
   limiter: Limiter | undefined
   key: string | undefined
   #permit: Permit | undefined
+  // Why the permit is held: for the response, or its head; and for each who asked to keep it.
+  #responds = true
   #keepers = 0
   #outcome: Outcome = 'ignored'
   #awaitsHandler = false
@@ -102,7 +104,7 @@ export abstract class Visit {
       return result
     }
     // Not a second branch: with a handler of our own on it, a rejection that nobody handles went unseen.
-    return result.then(
+    return Promise.resolve(result).then(
       (value) => {
         settled()
         return value
@@ -122,7 +124,7 @@ export abstract class Visit {
       if (!kept) return
       kept = false
       this.#keepers--
-      if (this.over) this.#leave()
+      this.#releaseUnlessKept()
     }
   }
 
@@ -130,20 +132,27 @@ export abstract class Visit {
   end(outcome: Outcome): void {
     if (this.over) return
     this.over = true
-    this.#outcome = outcome
-    this.#leave()
+    this.#respondsNoMore(outcome)
   }
 
-  /** Gives the permit back, though the response may go on. */
+  /** Gives the permit back, whoever keeps it. */
   protected release(outcome: Outcome): void {
     clearTimeout(this.#timer)
+    this.#timer = undefined
     const permit = this.#permit
     this.#permit = undefined
     permit?.release(outcome)
   }
 
-  #leave(): void {
-    if (this.#keepers === 0) this.release(this.#outcome)
+  #respondsNoMore(outcome: Outcome): void {
+    // With the head sent, how the body ends says nothing of what the permit was for.
+    if (this.#responds) this.#outcome = outcome
+    this.#responds = false
+    this.#releaseUnlessKept()
+  }
+
+  #releaseUnlessKept(): void {
+    if (!this.#responds && this.#keepers === 0) this.release(this.#outcome)
   }
 
   #agree<Context extends unknown[]>(
@@ -151,7 +160,7 @@ export abstract class Visit {
     context: Context,
   ): void {
     this.#awaitsHandler = releaseOn === 'settled'
-    if (releaseOn === 'headers') this.onHeaders(() => this.release('success'))
+    if (releaseOn === 'headers') this.onHeaders(() => this.#respondsNoMore('success'))
     if (maxHold === Infinity || !this.holds) return
     this.#timer = setTimeout(() => this.#expire(() => overdue(...context)), maxHold)
     // Not on every platform: elsewhere timers are numbers and keep nothing alive.
@@ -159,13 +168,10 @@ export abstract class Visit {
   }
 
   #expire(decide: () => 'destroy' | 'release'): void {
-    this.release('dropped')
+    // First, while it is known whom to tell.
     this.takenBack()
-    let fate: 'destroy' | 'release' = 'destroy'
-    try {
-      fate = decide()
-    } finally {
-      if (fate === 'destroy') this.destroy()
-    }
+    this.release('dropped')
+    // A permit that was kept beyond its response has none to destroy, on a connection that may have others.
+    if (decide() === 'destroy' && !this.over) this.destroy()
   }
 }

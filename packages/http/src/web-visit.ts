@@ -9,6 +9,8 @@ import { watchBody } from './watched-body.ts'
 interface Presence {
   readonly visits: WebVisit[]
   client: AbortController | undefined
+  /** Whether the client is known to have left. */
+  left: boolean
 }
 
 const present = new WeakMap<object, Presence>()
@@ -102,11 +104,21 @@ export class WebVisit extends Visit {
     return new Response(stream, response)
   }
 
+  /** Makes sure to hear of a client that leaves, where that is not so from the beginning. */
+  listen(): void {}
+
+  /** Gone too if the signal has aborted, and others that listen to it were told first. */
+  override get gone(): boolean {
+    return this.over || this.left()
+  }
+
   protected readonly onAbort = (): void => this.clientLeft()
 
   protected clientLeft(): void {
     this.end('ignored')
-    presenceOf(this.#identity).client?.abort(LEFT)
+    const presence = presenceOf(this.#identity)
+    presence.left = true
+    presence.client?.abort(LEFT)
   }
 
   /** Whether the client is known to have left. */
@@ -140,6 +152,11 @@ export class WebVisit extends Visit {
   }
 }
 
+/** Whether this very Request has come to a limit, and need not be looked for. */
+export function isPresent(request: Request): boolean {
+  return present.has(request)
+}
+
 /**
  * Aborts when the client leaves before its response is over, or when `maxHold` takes the permit back.
  * Of a request that passed no limit, its own signal.
@@ -148,7 +165,8 @@ export function webClientSignal(request: Request, identity: object = request): A
   const presence = present.get(identity) ?? present.get(request)
   if (presence === undefined) return request.signal
   presence.client ??= new AbortController()
-  if (request.signal.aborted) presence.client.abort(LEFT)
+  for (const visit of presence.visits) visit.listen()
+  if (presence.left) presence.client.abort(LEFT)
   return presence.client.signal
 }
 
@@ -165,7 +183,7 @@ export function webKeepPermit(request: Request, identity: object = request): () 
 function presenceOf(identity: object): Presence {
   let presence = present.get(identity)
   if (presence === undefined) {
-    presence = { visits: [], client: undefined }
+    presence = { visits: [], client: undefined, left: false }
     present.set(identity, presence)
   }
   return presence

@@ -1,5 +1,6 @@
 import { type AcquireRequest, type Limiter, type Outcome, type Permit, RejectedError } from '@lineclear/core'
 import { LEFT } from './client-signal.ts'
+import { LONGEST_TIMER } from './longest-timer.ts'
 import type { HoldTerms } from './visit.ts'
 import { WebVisit } from './web-visit.ts'
 
@@ -8,9 +9,6 @@ export interface WorkersContext {
   waitUntil(promise: Promise<unknown>): void
   passThroughOnException(): void
 }
-
-// Longer delays overflow setTimeout's 32 bits and fire at once.
-const LONGEST_TIMER = 2 ** 31 - 1
 
 // Whose permits have to be back by when. A request that workerd ends takes its timers with it.
 const overdue = new WeakMap<Limiter, Set<WorkersVisit>>()
@@ -102,19 +100,16 @@ export class WorkersVisit extends WebVisit {
   }
 
   /** Takes the permit back if its timer should have. */
-  reclaim(now: number): boolean {
-    if (this.#due > now) return false
-    this.release('dropped')
-    return true
+  reclaim(now: number): void {
+    if (this.#due <= now) this.release('dropped')
   }
 }
 
-/** All visits to a limiter have one `maxHold` after another, or nearly so: the oldest come first. */
 function reclaim(limiter: Limiter): void {
   const visits = overdue.get(limiter)
   if (visits === undefined) return
   const now = performance.now()
-  for (const visit of visits) if (!visit.reclaim(now)) break
+  for (const visit of visits) visit.reclaim(now)
 }
 
 function overdueOf(limiter: Limiter): Set<WorkersVisit> {

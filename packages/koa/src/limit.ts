@@ -15,7 +15,7 @@ export type LimitMiddleware<L extends Limiter = Limiter> = Middleware & { readon
  */
 export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitMiddleware<L> {
   const admission = new Admission<[Context], L>(options)
-  const { onRejected } = options
+  const { onRejected } = admission
 
   function middleware(ctx: Context, next: Next): Promise<unknown> {
     const visit = new NodeVisit(ctx.req, ctx.res)

@@ -1,5 +1,5 @@
-import type { Rejection } from '@lineclear/http'
-import type { ExecutionContext } from '@nestjs/common'
+import { type Rejection, throwingErrors } from '@lineclear/http'
+import { type ExecutionContext, HttpException } from '@nestjs/common'
 import type { Observable } from 'rxjs'
 import { LimitExceededException } from './exception.ts'
 import type { Exchange, PlatformResponse } from './exchange.ts'
@@ -18,9 +18,7 @@ export async function refuse(
   const begun = res.headersSent
   if (!begun) announce(rejection, response)
   if (onRejected !== undefined) {
-    const answer = onRejected(rejection, context)
-    // Not awaited if it is the response: Fastify's is a promise of its own end.
-    if (answer === response || (await answer) === true) return nothing()
+    if (await answers(onRejected, rejection, response, context, begun)) return nothing()
     // Express 5 renders a template in a later turn, and crashes if it is answered by then.
     if (!begun) await new Promise(setImmediate)
   }
@@ -33,4 +31,27 @@ export async function refuse(
 function announce({ status, headers }: Rejection, response: PlatformResponse): void {
   response.status(status)
   for (const name in headers) response.header(name, headers[name] as string)
+}
+
+/** Whether `onRejected` has said that it answers. */
+async function answers(
+  onRejected: OnRejected,
+  rejection: Rejection,
+  response: PlatformResponse,
+  context: ExecutionContext,
+  begun: boolean,
+): Promise<boolean> {
+  try {
+    return await throwingErrors(async () => {
+      const answer = onRejected(rejection, context)
+      // Not awaited if it is the response: Fastify's is a promise of its own end.
+      return answer === response || (await answer) === true
+    })
+  } catch (error) {
+    // An exception is an answer of its own; an error is not to be answered with a refusal's headers.
+    if (!begun && !(error instanceof HttpException)) {
+      for (const name in rejection.headers) response.removeHeader(name)
+    }
+    throw error
+  }
 }

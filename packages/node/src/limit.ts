@@ -8,6 +8,7 @@ import {
   type NodeResponse,
   NodeVisit,
   type Rejection,
+  refuseOnNode,
   type Verdict,
 } from '@lineclear/http'
 import { fail } from './fail.ts'
@@ -50,7 +51,8 @@ export function limit<
   Res extends NodeResponse = ServerResponse,
 >(options: LimitOptions<L, Req, Res>): Limited<L> {
   const admission = new Admission<[Req, Res], L>(options)
-  const { onRejected, releaseOn } = options
+  const { releaseOn } = options
+  const { onRejected } = admission
 
   function limited(...args: unknown[]): unknown {
     const [first, res, next] = args
@@ -114,15 +116,10 @@ export function limit<
     }
   }
 
-  async function refuse(rejection: Rejection, req: Req, res: Res): Promise<void> {
-    // The compatible part of HTTP/2's.
+  function refuse(rejection: Rejection, req: Req, res: Res): Promise<void> {
+    // Of HTTP/2's response, the compatible part.
     const response = res as ServerResponse
-    response.statusCode = rejection.status
-    for (const name in rejection.headers) response.setHeader(name, rejection.headers[name] as string)
-    if (onRejected !== undefined && (await onRejected(rejection, req, res)) === true) return
-    if (response.headersSent) return
-    response.setHeader('content-type', rejection.type)
-    response.end(rejection.body)
+    return refuseOnNode(rejection, response, onRejected && (() => onRejected(rejection, req, res)))
   }
 
   return Object.assign(limited, { limiter: admission.limiter }) as unknown as Limited<L>
