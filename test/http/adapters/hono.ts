@@ -38,7 +38,8 @@ export const honoAdapter: Adapter = {
     app.use(...(limits(limit, this.translation) as any[]))
     app.all('*', async (c) => {
       const { status = 200, body, raw } = await handle(exchange(c))
-      if (raw) return new Response(null, { headers: { 'x-hono-already-sent': 'true' } })
+      // Looked for on the platform's own Response only: hence the clone.
+      if (raw) return new Response(null, { headers: { 'x-hono-already-sent': 'true' } }).clone()
       const content = body instanceof Readable ? (Readable.toWeb(body) as ReadableStream) : (body ?? null)
       return c.body(content as string, status as ContentfulStatusCode)
     })

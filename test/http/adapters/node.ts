@@ -3,7 +3,6 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { clientSignal, keepPermit, type Limited, limit } from '@lineclear/node'
 import connect from 'connect'
-import { vi } from 'vitest'
 import { type Adapter, type Exchange, type Reply, type Translation, unheard } from './adapter.ts'
 
 function exchangeOf(req: IncomingMessage, res: ServerResponse, url: string | undefined): Exchange {
@@ -40,13 +39,17 @@ export const bareAdapter: Adapter = {
   translation: inNode,
   create({ limits, before, handle, onError }) {
     // Its error handling.
-    vi.spyOn(console, 'error').mockImplementation((error) => onError?.(error))
+    const { error: print } = console
+    console.error = (error) => onError?.(error)
     const limited = limits(limit, this.translation) as Limited[]
     const listener = limited.reduceRight((inner, each) => each(inner), answer)
-    return createServer((req, res) => {
+    const server = createServer((req, res) => {
       const passed = before?.(exchangeOf(req, res, req.url))
       if (passed === undefined) listener(req, res)
       else passed.then(() => listener(req, res))
+    })
+    return server.once('close', () => {
+      console.error = print
     })
 
     function answer(req: IncomingMessage, res: ServerResponse): unknown {
