@@ -71,6 +71,8 @@ function bodyOf(head: string, text: string, start: number): Found | undefined {
   for (let at = start; ; ) {
     const line = text.indexOf('\r\n', at)
     if (line < 0) return undefined
+    // Fastify's, in the middle of another answer, to a request that broke off behind it.
+    if (text.startsWith('HTTP/1.1 400', at)) return undefined
     const size = Number.parseInt(text.slice(at, line), 16)
     if (Number.isNaN(size)) throw new Error(`No chunk: ${text.slice(at, at + 100)}`)
     const next = line + 2 + size + 2

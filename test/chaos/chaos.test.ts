@@ -25,7 +25,7 @@ describe('a crowd of every kind of client', () => {
       const { leavers, answers } = await chaos({
         seed: SEED,
         adapter,
-        requests: 2000,
+        requests: 1000,
         rounds: 1,
         send: crowd,
       })
