@@ -1,4 +1,4 @@
-import type { Departure } from '../client/client.ts'
+import type { Client, Departure } from '../client/client.ts'
 import type { Chapter } from '../scenario.ts'
 
 const PATHS = [
@@ -25,7 +25,8 @@ export const crowd: Chapter = {
         const pick = <T>(from: readonly T[]): T => from[random() % from.length] as T
         // On a bare server, what a handler throws reaches the process.
         const paths = session.target.family === 'node' ? PATHS.filter((path) => path !== '/throw') : PATHS
-        const clients = []
+        const clients: Client[] = []
+        const left = new Set<Client>()
         // A FIN means nothing to Workers.
         const departures: Departure[] = session.host === 'workerd' ? ['RST'] : ['FIN', 'RST']
         for (let i = 0; i < 60; i++) {
@@ -35,11 +36,18 @@ export const crowd: Chapter = {
           client.request(path, path.startsWith('/upload') ? { method: 'POST', body: 'some' } : {})
           if (random() % 3 === 0) await session.state()
           const how = pick([...departures, ...STAYS])
-          if (how !== 'stays') pick(clients).leave(how)
+          if (how !== 'stays') leave(pick(clients), how)
           if (random() % 2 === 0) await session.open(`${pick(paths)}?${random() % i}`)
         }
-        for (const client of clients) client.leave('RST')
+        for (const client of clients) leave(client, 'RST')
         return undefined
+
+        // Once: over TLS, Node 26 now and then never closes the socket of a client that leaves by FIN and
+        // then by RST, limit or no limit.
+        function leave(client: Client, how: Departure): void {
+          if (!left.has(client)) client.leave(how)
+          left.add(client)
+        }
       },
     },
   ],
