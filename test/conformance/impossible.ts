@@ -43,6 +43,14 @@ export const impossible: Impossible[] = [
       'Hono makes a new Request for what it mounts, and Bun hands over nothing by which the request could be known; with `mount(path, app, { replaceRequest: false })` it counts once.',
   },
   {
+    scenario:
+      /^The request has a body: and the client leaves in the middle of a megabyte of it while it waits/,
+    runtime: EVERY,
+    target: /^(?!.* h2)/,
+    reason:
+      'A server that has read ahead as much as it may reads no more from the connection until the body is read, and so does not see that it is closed. `queueTimeout` ends the wait.',
+  },
+  {
     scenario: /^Hono: serves a websocket/,
     runtime: /^(bun|deno|workerd)/,
     target: /^hono/,

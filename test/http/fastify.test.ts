@@ -346,6 +346,21 @@ describe('limitPlugin', () => {
     ])
   })
 
+  it('counts the HEAD that Fastify adds to a route of several methods with it', async () => {
+    const app = make()
+    await app.register(limitPlugin)
+    const gate = new Gate()
+    const config = { limit: { permits: 1, queue: 0 } }
+    app.route({ method: ['GET', 'POST'], url: '/a', config, handler: () => gate.opened })
+    const held = app.inject('/a')
+    held.then(() => {})
+    await until(() => app.limits[0]?.limiter.inUse === 1)
+    expect((await app.inject({ method: 'HEAD', url: '/a' })).statusCode).toBe(503)
+    expect(app.limits.map(({ route }) => route)).toEqual(['GET,POST /a'])
+    gate.open()
+    await held
+  })
+
   it('counts a GET and the HEAD that Fastify adds together, and other routes of the same options apart', async () => {
     const app = make()
     await app.register(limitPlugin)

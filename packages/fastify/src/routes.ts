@@ -30,13 +30,25 @@ export class RouteLimits {
     if (options === undefined || options === false) return undefined
     // Several routes may be given the same options.
     const route = nameOf(method, url)
-    const known = this.#hooks.get(options)?.get(route)
+    const known = this.#known(options, route)
     if (known !== undefined) return known
     const made = limit(options)
     const hooks = this.#hooks.get(options) ?? new Map<string, LimitHook>()
     this.#hooks.set(options, hooks.set(route, made))
     this.applied.push({ route, limiter: made.limiter })
     return made
+  }
+
+  /** Also what a GET among others was given, whose HEAD Fastify has added. */
+  #known(options: LimitOptions, route: string): LimitHook | undefined {
+    const hooks = this.#hooks.get(options)
+    const same = hooks?.get(route)
+    if (same !== undefined || hooks === undefined || !route.startsWith('GET ')) return same
+    for (const [name, hook] of hooks) {
+      const [methods = '', url] = name.split(' ')
+      if (methods.split(',').includes('GET') && `GET ${url}` === route) return hook
+    }
+    return undefined
   }
 }
 

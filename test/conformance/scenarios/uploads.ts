@@ -76,6 +76,23 @@ export const uploads: Chapter = {
       },
     },
     {
+      name: 'and the client leaves in the middle of a megabyte of it while it waits',
+      async play(session) {
+        const holder = session.request('/hold')
+        await session.until({ inUse: 1 })
+        const client = session.client()
+        client.request('/upload', { method: 'POST', body: 'x'.repeat(2 << 20), sent: 1 << 20 })
+        await session.until({ waiting: 1 })
+        // Whatever is read ahead has been.
+        await session.remains({ waiting: 1 })
+        client.leave('FIN')
+        await session.until({ waiting: 0 })
+        await session.open('/hold')
+        await holder.finished()
+        return ['/hold']
+      },
+    },
+    {
       name: 'that was read, and the client leaves a handler that never answers',
       async play(session) {
         const client = session.client()
