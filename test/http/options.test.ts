@@ -49,6 +49,12 @@ describe.each(limits)('the options of limit in %s', (_, limit) => {
     expect(() => limit(options)).toThrow(message)
   })
 
+  it('are not what a middleware is called with, for which limit itself was taken', () => {
+    for (const taken of [{ method: 'GET' }, { req: {}, res: {} }, { raw: {} }, { register() {} }]) {
+      expect(() => limit(taken as never)).toThrow('limit({ permits: 2 }), not limit')
+    }
+  })
+
   it('makes a bounded semaphore with room for a hundred who wait', () => {
     const { limiter } = limit({ permits: 2 })
     for (let i = 0; i < 102; i++) limiter.acquire()

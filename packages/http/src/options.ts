@@ -103,6 +103,9 @@ const DEFAULT_QUEUE = 100
 export function limiterFor<Context extends unknown[], L extends Limiter>(
   options: LimitOptions<Context, L>,
 ): L {
+  if (isNoOptions(options)) {
+    throw new TypeError('limit() makes the middleware, and is none itself: limit({ permits: 2 }), not limit')
+  }
   checkOptions('limit', options, OPTIONS)
   checkCommon(options)
   const { permits, limiter, queue, key } = options
@@ -119,6 +122,12 @@ export function limiterFor<Context extends unknown[], L extends Limiter>(
   }
   // Who gives no limiter cannot choose L: it is a BoundedSemaphore.
   return new BoundedSemaphore(permits, { queue: queue === undefined ? DEFAULT_QUEUE : queue }) as Limiter as L
+}
+
+/** A request, a context or an application, which is what middleware is called with. */
+function isNoOptions(options: unknown): boolean {
+  if (typeof options !== 'object' || options === null) return false
+  return ['method', 'req', 'raw', 'register', 'switchToHttp'].some((name) => name in options)
 }
 
 function isLimiter(limiter: Partial<Limiter> | null): boolean {
