@@ -53,7 +53,8 @@ export class Ledger {
     this.arrivals++
     const { req, res } = exchange
     const entry: Entry = { ...exchange, order, stage: 'before', settled: true }
-    if (this.#gone.has(req.socket)) return entry
+    // Its close may be yet to be told.
+    if (req.socket.destroyed) return entry
     this.present.set(res, entry)
     res.once('finish', () => this.#over(entry))
     res.once('close', () => this.#over(entry))

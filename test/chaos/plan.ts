@@ -38,6 +38,7 @@ export interface RequestPlan {
   method: 'GET' | 'HEAD' | 'POST'
   /** Bytes of the body. */
   upload: number
+  /** Never in a pipeline but for its first: Node sends the 100 of a response whose turn has not come after its head. */
   expectsContinue: boolean
 }
 
@@ -79,6 +80,12 @@ const ACTS: Record<Act, number> = {
   kill: 1,
 }
 
+/**
+ * The longest upload that goes with others, or with what may never end. Node stops to read from a
+ * connection at a longer one that nobody reads, and then does not see that its client leaves.
+ */
+const UNREAD = 2000
+
 /** Draws what one client does. */
 export function drawPlan(random: Random, id: string): Plan {
   const batches: RequestPlan[][] = []
@@ -93,8 +100,11 @@ export function drawPlan(random: Random, id: string): Plan {
   const endless = stalls || random.chance(0.2)
   // What may never end comes last; and not for HEAD, whose body has no back-pressure.
   if (endless) endlessly(last.at(-1) as RequestPlan, stalls ? 'flood' : random.pick(['events', 'never']))
-  for (const batch of batches)
-    if (batch.length > 1 || batch.some(mayNotEnd)) for (const request of batch) shrink(request)
+  for (const batch of batches) {
+    for (const request of batch.slice(1)) request.expectsContinue = false
+    if (batch.length === 1 && !batch.some(mayNotEnd)) continue
+    for (const request of batch) request.upload = Math.min(request.upload, UNREAD)
+  }
   return {
     batches,
     stalls,
@@ -114,7 +124,7 @@ export function drawPlan(random: Random, id: string): Plan {
 export function drawPolite(random: Random, id: string): RequestPlan {
   const { order, ...request } = drawRequest(random, id)
   const act = random.pick(['answer', 'later', 'empty', 'stream', 'read', 'signal', 'keep'] as const)
-  return { ...request, order: { ...order, act } }
+  return { ...request, expectsContinue: false, order: { ...order, act } }
 }
 
 function drawRequest(random: Random, id: string): RequestPlan {
@@ -146,12 +156,4 @@ function endlessly(request: RequestPlan, act: Act): void {
 
 function mayNotEnd({ order }: RequestPlan): boolean {
   return ['never', 'events', 'flood', 'failing', 'throw', 'reject'].includes(order.act)
-}
-
-/**
- * Node stops to read from a connection at a long upload that nobody reads, and then does not see that its
- * client leaves.
- */
-function shrink(request: RequestPlan): void {
-  request.upload = Math.min(request.upload, 2000)
 }
