@@ -111,17 +111,22 @@ describe('on Deno', () => {
 
   it('says who it is once, and is not asked for it when its request is closed', async () => {
     const { complete, ...deno } = info()
+    let open = true
     const closed = Object.defineProperty({ ...deno }, 'remoteAddr', {
       get() {
+        if (open) return {}
         throw new Error('Request closed')
       },
     })
     const limited = limit({ permits: 1 })((given: Request, _info: typeof closed) => {
+      open = false
       keepPermit(given, closed)()
       return Response.json(clientSignal(given, closed).aborted)
     })
     expect(await (await limited(request(), closed)).json()).toBe(false)
     complete.open()
+    // It was answered before it came to the limit.
+    expect((await limited(request(), closed)).status).toBe(503)
   })
 
   it('nobody listens to the signal of a request that is answered soon', async () => {

@@ -40,8 +40,15 @@ export class DenoVisit extends WebVisit {
     else super.watch()
   }
 
+  /** Somebody else has answered. That the client has left is not known before `listen()`. */
   protected override left(): boolean {
-    return false
+    try {
+      // Throws once the request is closed, and nothing else says so at once.
+      void this.#info.remoteAddr
+      return false
+    } catch {
+      return true
+    }
   }
 
   protected override watch(): void {
