@@ -117,7 +117,7 @@ export const guards: Guard[] = [
   {
     file: 'http/src/admission.ts',
     text: "if (visit.gone) return 'gone'\n    return inTime",
-    becomes: 'this.#acquire(visit, context, request)',
+    becomes: 'return inTime',
     purpose: 'a pipelined request whose client left while others were before it does not run',
     runtime: 'node20',
     target: 'express5',
