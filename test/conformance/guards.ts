@@ -144,8 +144,8 @@ export const guards: Guard[] = [
   },
   {
     file: 'http/src/visit.ts',
-    text: 'if (this.#keepers === 0) this.release(this.#outcome)',
-    becomes: 'this.release(this.#outcome)',
+    text: 'if (!this.#responds && this.#keepers === 0) this.release(this.#outcome)',
+    becomes: 'if (!this.#responds) this.release(this.#outcome)',
     purpose: '`settled` waits for the handler, though the client has left',
     runtime: 'node20',
     target: 'koa3',
