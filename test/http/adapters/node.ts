@@ -40,7 +40,8 @@ export const bareAdapter: Adapter = {
   create({ limits, before, handle, onError }) {
     // Its error handling.
     const { error: print } = console
-    console.error = (error) => onError?.(error)
+    const hear = (error: unknown): void => onError?.(error)
+    console.error = hear
     const limited = limits(limit, this.translation) as Limited[]
     const listener = limited.reduceRight((inner, each) => each(inner), answer)
     const server = createServer((req, res) => {
@@ -49,7 +50,7 @@ export const bareAdapter: Adapter = {
       else passed.then(() => listener(req, res))
     })
     return server.once('close', () => {
-      console.error = print
+      if (console.error === hear) console.error = print
     })
 
     function answer(req: IncomingMessage, res: ServerResponse): unknown {
