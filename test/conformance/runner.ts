@@ -33,7 +33,7 @@ interface Options {
 }
 
 /** How long a cell waits for what must happen; passes never take it, only failures do. */
-const PATIENCE = Number(process.env.CONFORMANCE_PATIENCE ?? 3000)
+const PATIENCE = Number(process.env.CONFORMANCE_PATIENCE ?? 10_000)
 /** The same where it cannot happen. */
 const BRIEF = 250
 
