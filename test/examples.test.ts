@@ -150,7 +150,7 @@ describe('pnpm start', () => {
     const { lines, ended } = run('fastfy')
     expect(await ended).toEqual([1, null])
     expect(lines).toEqual([
-      'There is no example "fastfy"; there are express, koa, hono, fastify, node, saturated.',
+      'There is no example "fastfy"; there are express, koa, hono, fastify, node, fetch, saturated.',
     ])
   })
 })
