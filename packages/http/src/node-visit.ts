@@ -13,7 +13,7 @@ import {
   type NodeRequest,
   type NodeResponse,
 } from './connection.ts'
-import { Visit } from './visit.ts'
+import { keepAll, Visit } from './visit.ts'
 
 /**
  * A visit that ends with a Node response: at the first of its `close` and `finish`, or when the
@@ -138,10 +138,7 @@ export function nodeKeepPermit(request: NodeRequest, response: NodeResponse | un
   const visits = guestsOf(request, hostOf(request, response)).filter(
     (guest): guest is NodeVisit => guest instanceof NodeVisit && guest.holds,
   )
-  const releases = visits.map((visit) => visit.keep())
-  return () => {
-    for (const release of releases) release()
-  }
+  return keepAll(visits)
 }
 
 function hostOf(request: NodeRequest, response: NodeResponse | undefined): Host {

@@ -175,3 +175,11 @@ export abstract class Visit {
     if (decide() === 'destroy' && !this.over) this.destroy()
   }
 }
+
+/** Keeps the permits of several visits until the returned function is called. */
+export function keepAll(visits: readonly Visit[]): () => void {
+  const releases = visits.map((visit) => visit.keep())
+  return () => {
+    for (const release of releases) release()
+  }
+}

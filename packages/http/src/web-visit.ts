@@ -2,7 +2,7 @@ import type { Limiter, Outcome } from '@lineclear/core'
 import { LEFT, takenBack } from './client-signal.ts'
 import { isPromise, type MaybePromise } from './maybe-promise.ts'
 import { outcomeOfStatus } from './outcome.ts'
-import { Visit } from './visit.ts'
+import { keepAll, Visit } from './visit.ts'
 import { watchBody } from './watched-body.ts'
 
 /** What is known of one request: the visits it pays, and the signal of its handler. */
@@ -174,10 +174,7 @@ export function webClientSignal(request: Request, identity: object = request): A
 export function webKeepPermit(request: Request, identity: object = request): () => void {
   const presence = present.get(identity) ?? present.get(request)
   const visits = (presence?.visits ?? []).filter((visit) => visit.holds)
-  const releases = visits.map((visit) => visit.keep())
-  return () => {
-    for (const release of releases) release()
-  }
+  return keepAll(visits)
 }
 
 function presenceOf(identity: object): Presence {
