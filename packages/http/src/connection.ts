@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Outcome } from '@lineclear/core'
+import { destroyWhenLost } from './lost-socket.ts'
 import { outcomeOfStatus } from './outcome.ts'
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
@@ -146,13 +148,15 @@ function forget(connection: Connection, host: Host): void {
 function listen(request: NodeRequest, host: Host, connection: Connection): void {
   const onOver = (): void => throwAll(endGuests(connection, host))
   // Not the response of HTTP/2: to a HEAD request whose client leaves it emits nothing.
-  const closing = streamOf(host) ?? host
+  const stream = streamOf(host)
+  const closing = stream ?? host
   closing.on('close', onOver)
   // Fakes such as node-mocks-http emit no close.
   host.on('finish', onOver)
   // A pipelined response has no socket until its turn comes; if the socket dies first, Node 20 and 22
   // never close the response.
   if (host.socket === null && request.socket) watchSocket(request.socket, connection)
+  if (stream === undefined && request.socket) destroyWhenLost(request.socket as TLSSocket)
 }
 
 /** One listener a socket: one a response would make Node warn of a leak. */

@@ -42,8 +42,8 @@ export const crowd: Chapter = {
         for (const client of clients) leave(client, 'RST')
         return undefined
 
-        // Once: over TLS, Node 26 now and then never closes the socket of a client that leaves by FIN and
-        // then by RST, limit or no limit.
+        // Once: over TLS, Node now and then never closes the socket of a client that leaves by FIN and
+        // then by RST, limit or no limit, for the reason in packages/http/src/lost-socket.ts.
         function leave(client: Client, how: Departure): void {
           if (!left.has(client)) client.leave(how)
           left.add(client)
