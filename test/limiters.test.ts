@@ -1,13 +1,21 @@
-import { BoundedSemaphore, fifo, lifo, Semaphore } from '@lineclear/core'
+import { adaptiveLifo, BoundedSemaphore, codel, fifo, lifo, type Queue, Semaphore } from '@lineclear/core'
 import { limiterContract } from './limiter-contract.ts'
 
 limiterContract('Semaphore', (permits, options) => new Semaphore(permits, options))
 limiterContract('BoundedSemaphore', (permits, options) => new BoundedSemaphore(permits, options))
-limiterContract('BoundedSemaphore with fifo()', (permits, options) => {
-  const queue = typeof options?.queue === 'number' ? fifo(options.queue) : (options?.queue ?? fifo())
-  return new BoundedSemaphore(permits, { ...options, queue })
-})
+queueContract('fifo()', fifo)
+queueContract('codel()', codel)
+queueContract('adaptiveLifo()', adaptiveLifo)
 // Where the contract asks for no queue, the order is open, so lifo has to do as well.
 limiterContract('BoundedSemaphore with lifo()', (permits, options) => {
   return new BoundedSemaphore(permits, { queue: lifo(), ...options })
 })
+
+/** For a queue that serves two who come one after the other in that order, as long as nothing is amiss. */
+function queueContract(name: string, make: (options?: { limit: number }) => Queue): void {
+  limiterContract(`BoundedSemaphore with ${name}`, (permits, options) => {
+    const queue =
+      typeof options?.queue === 'number' ? make({ limit: options.queue }) : (options?.queue ?? make())
+    return new BoundedSemaphore(permits, { ...options, queue })
+  })
+}

@@ -1,6 +1,14 @@
-import { BoundedSemaphore, fifo, lifo, type Queue, Semaphore, type Waiter } from '@lineclear/core'
-import { describe, expect, test } from 'vitest'
-import { ask, askTimes, flush, noteOrder, outcomes, take } from './helpers.ts'
+import {
+  BoundedSemaphore,
+  fifo,
+  lifo,
+  type Queue,
+  type QueueHost,
+  Semaphore,
+  type Waiter,
+} from '@lineclear/core'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { ask, askTimes, flush, noteOrder, outcomes, take, VirtualClock } from './helpers.ts'
 
 /** Lets everybody in, one after the other, and notes in which order. */
 async function serveAll(queue: number | Queue, names: readonly number[]): Promise<unknown[]> {
@@ -106,7 +114,16 @@ describe.each([
     expect(() => make(limit)).toThrow(`${kind} limit must be a whole number of at least 0; received ${limit}`)
   })
 
-  test.each(['5', null, {}])('has no limit of another type: %s', (limit) => {
+  test('takes its limit bare or as an option', async () => {
+    expect(await askThree(make({ limit: 2 }))).toEqual(await askThree(make(2)))
+    expect(await askThree(make({}))).toEqual(['pending', 'pending', 'pending'])
+    expect(() => make({ size: 2 } as never)).toThrow(`${kind} has no option "size"; it knows limit`)
+    expect(() => make({ limit: -1 })).toThrow(
+      `${kind} limit must be a whole number of at least 0; received -1`,
+    )
+  })
+
+  test.each(['5', null, []])('has no limit of another type: %s', (limit) => {
     expect(() => make(limit as never)).toThrow(TypeError)
     expect(() => make(limit as never)).toThrow(`${kind} limit must be a number; received`)
   })
@@ -240,5 +257,125 @@ describe('a queue of the user', () => {
     const light = ask(semaphore)
     await flush()
     expect(outcomes([heavy, light])).toEqual(['evicted', 'permit'])
+  })
+
+  describe('that wants to know', () => {
+    class Curious extends ByPriority {
+      readonly log: unknown[] = []
+      host: QueueHost | undefined
+      attach(host: QueueHost): void {
+        this.host = host
+      }
+      serve(waiter: Waiter): void {
+        this.log.push(`serve ${waiter.key}`)
+        super.remove(waiter)
+      }
+      override remove(waiter: Waiter): void {
+        this.log.push(`remove ${waiter.key}`)
+        super.remove(waiter)
+      }
+      sheds(next: Waiter): boolean {
+        return next.key === 'unwanted'
+      }
+      admitted(weight: number, key: string | undefined): void {
+        this.log.push(`admitted ${weight} ${key}`)
+      }
+      released(hold: number | undefined, weight: number, key: string | undefined): void {
+        this.log.push(`released ${weight} ${key} after ${hold}`)
+      }
+    }
+
+    let queue: Curious
+    let clock: VirtualClock
+    let semaphore: BoundedSemaphore
+
+    beforeEach(() => {
+      queue = new Curious()
+      clock = new VirtualClock()
+      semaphore = new BoundedSemaphore(2, { queue, clock })
+    })
+
+    test('is told the clock and the limit, as it is now', () => {
+      expect(queue.host?.clock).toBe(clock)
+      expect(queue.host?.limit).toBe(2)
+      semaphore.resize(5)
+      expect(queue.host?.limit).toBe(5)
+      const unbounded = new Curious()
+      new Semaphore(2, { queue: unbounded })
+      expect(unbounded.host?.limit).toBe(Infinity)
+    })
+
+    test('hears who goes in, how long permits were held, and who is served', async () => {
+      const permit = take(semaphore, { weight: 2, key: 'a' })
+      const waiter = ask(semaphore, { key: 'b' })
+      clock.advance(70)
+      permit.release()
+      await waiter.settled
+      clock.advance(5)
+      waiter.release()
+      waiter.release()
+      expect(queue.log).toEqual([
+        'admitted 2 a',
+        'released 2 a after 70',
+        'serve b',
+        'admitted 1 b',
+        'released 1 b after 5',
+      ])
+    })
+
+    test('hears of who gave up: while waiting, and with a permit in hand', async () => {
+      const permit = take(semaphore, { weight: 2, key: 'a' })
+      const [soon, late] = [new AbortController(), new AbortController()]
+      const waiters = [
+        ask(semaphore, { key: 'b', signal: soon.signal }),
+        ask(semaphore, { key: 'c', signal: late.signal }),
+      ]
+      soon.abort()
+      permit.release()
+      late.abort()
+      await flush()
+      expect(outcomes(waiters)).toEqual([soon.signal.reason, late.signal.reason])
+      expect(queue.log.slice(1)).toEqual([
+        'remove b',
+        'released 2 a after 0',
+        'serve c',
+        'admitted 1 c',
+        'released 1 c after undefined',
+      ])
+      expect(semaphore.inUse).toBe(0)
+    })
+
+    test('hears nothing of a permit given back without one', () => {
+      take(semaphore, { key: 'a' })
+      semaphore.release()
+      expect(queue.log).toEqual(['admitted 1 a'])
+    })
+
+    test('that was given back too often has heard of it once', () => {
+      const permit = take(semaphore, { key: 'a' })
+      semaphore.release()
+      expect(() => permit.release()).toThrow('released too often')
+      expect(queue.log).toEqual(['admitted 1 a'])
+    })
+
+    test('sheds whoever it does not want, once there is a permit for it', async () => {
+      const permit = take(semaphore, { weight: 2 })
+      const waiters = ['unwanted', 'wanted', 'unwanted', 'wanted'].map((key) => ask(semaphore, { key }))
+      await flush()
+      expect(outcomes(waiters)).toEqual(['pending', 'pending', 'full', 'pending'])
+      permit.release()
+      await flush()
+      expect(outcomes(waiters)).toEqual(['shed', 'permit', 'full', 'permit'])
+    })
+
+    test('sets the longest wait, where nobody else does', async () => {
+      Object.defineProperty(queue, 'timeout', { value: 30 })
+      expect(semaphore.timeout).toBe(30)
+      take(semaphore, { weight: 2 })
+      const waiters = [ask(semaphore), ask(semaphore, { timeout: 60 })]
+      clock.advance(30)
+      await flush()
+      expect(outcomes(waiters)).toEqual(['timeout', 'pending'])
+    })
   })
 })

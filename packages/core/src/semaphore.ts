@@ -5,7 +5,7 @@ import { Deadlines } from './deadlines.ts'
 import { HandOver } from './hand-over.ts'
 import type { AcquireRequest, Limiter, Permit } from './limiter.ts'
 import { own } from './queue/own.ts'
-import type { Queue } from './queue/queue.ts'
+import type { Queue, QueueHost } from './queue/queue.ts'
 import { RejectedError, type RejectionReason } from './rejected-error.ts'
 import { SemaphorePermit } from './semaphore-permit.ts'
 import { Waiter } from './waiter.ts'
@@ -13,7 +13,7 @@ import { Waiter } from './waiter.ts'
 export interface SemaphoreOptions {
   /** How many may wait, first come first served, or a queue of another kind. Default Infinity. */
   queue?: number | Queue | undefined
-  /** The longest wait in ms, unless a request says otherwise. Default Infinity. */
+  /** The longest wait in ms, unless a request says otherwise. Default: the queue's own, else Infinity. */
   timeout?: number | undefined
   /** Where time comes from. Default: the platform's clock. */
   clock?: Clock | undefined
@@ -26,12 +26,13 @@ export interface SemaphoreOptions {
  * @throws TypeError or RangeError for a bad value or option, naming it.
  */
 export class Semaphore implements Limiter {
-  /** The longest wait in ms, unless a request says otherwise. Undefined if it was not given: for ever. */
-  readonly timeout: number | undefined
+  /** Where its time comes from. */
+  readonly clock: Clock
+  readonly #timeout: number | undefined
   readonly #queue: Queue
   readonly #granted = new HandOver((waiter) => {
     unwatchAbort(waiter)
-    waiter.resolve(new SemaphorePermit(this.#give, waiter.weight))
+    waiter.resolve(this.#permit(waiter.weight, waiter.key))
   })
   readonly #deadlines: Deadlines
   /** Negative after the bound was lowered below what is in use. */
@@ -47,9 +48,16 @@ export class Semaphore implements Limiter {
     if (timeout !== undefined) checkDuration('timeout', timeout)
     checkClock(clock)
     this.#free = value
-    this.timeout = timeout
+    this.clock = clock
+    this.#timeout = timeout
     this.#queue = own(queue)
+    this.#queue.attach?.(this.#host())
     this.#deadlines = new Deadlines(clock, (waiter) => this.#leave(waiter, this.#rejection('timeout')))
+  }
+
+  /** The longest wait in ms, unless a request says otherwise. Undefined if nobody said: for ever. */
+  get timeout(): number | undefined {
+    return this.#timeout ?? this.#queue.timeout
   }
 
   /** Permits free now; never negative. */
@@ -75,7 +83,7 @@ export class Semaphore implements Limiter {
   tryAcquire(request?: AcquireRequest): Permit | undefined {
     const weight = request === undefined ? 1 : this.#weigh(request)
     if (!this.#admits(weight) || request?.signal?.aborted) return undefined
-    return this.#take(weight)
+    return this.#take(weight, request?.key)
   }
 
   acquire(request?: AcquireRequest): Promise<Permit> {
@@ -88,7 +96,7 @@ export class Semaphore implements Limiter {
       }
       if (request.signal?.aborted) return Promise.reject(request.signal.reason)
     }
-    if (this.#admits(weight)) return Promise.resolve(this.#take(weight))
+    if (this.#admits(weight)) return Promise.resolve(this.#take(weight, request?.key))
     return this.#wait(weight, request)
   }
 
@@ -138,6 +146,16 @@ export class Semaphore implements Limiter {
     return this.#isIdle ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve))
   }
 
+  #host(): QueueHost {
+    const bound = (): number => this.#bound
+    return {
+      clock: this.clock,
+      get limit() {
+        return bound()
+      },
+    }
+  }
+
   get #isIdle(): boolean {
     return this.used === 0 && this.#queue.size === 0
   }
@@ -170,15 +188,30 @@ export class Semaphore implements Limiter {
     return weight
   }
 
-  #take(weight: number): Permit {
+  #take(weight: number, key: string | undefined): Permit {
     this.#free -= weight
-    return new SemaphorePermit(this.#give, weight)
+    this.#queue.admitted?.(weight, key)
+    return this.#permit(weight, key)
   }
 
-  readonly #give = (weight: number): void => {
+  #permit(weight: number, key: string | undefined): Permit {
+    if (this.#queue.released === undefined) return new SemaphorePermit(this.#give, weight)
+    const since = this.clock.now()
+    return new SemaphorePermit((weight) => {
+      this.#checkGiven(weight)
+      this.#queue.released?.(this.clock.now() - since, weight, key)
+      this.#give(weight)
+    }, weight)
+  }
+
+  #checkGiven(weight: number): void {
     if (this.#free + weight > this.#bound) {
       throw new RangeError(`released too often: ${this.used} in use, ${weight} released`)
     }
+  }
+
+  readonly #give = (weight: number): void => {
+    this.#checkGiven(weight)
     this.#free += weight
     if (this.#queue.size > 0 || this.#onIdle.length > 0) this.#settle()
   }
@@ -211,10 +244,15 @@ export class Semaphore implements Limiter {
     for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
       if (this.#isTooHeavy(next.weight)) {
         this.#turnAway(next, 'evicted')
-      } else if (this.#fits(next.weight)) {
-        this.#queue.remove(next)
+      } else if (!this.#fits(next.weight)) {
+        break
+      } else if (this.#queue.sheds?.(next)) {
+        this.#turnAway(next, 'shed')
+      } else {
+        if (this.#queue.serve === undefined) this.#queue.remove(next)
+        else this.#queue.serve(next)
         this.#grant(next)
-      } else break
+      }
     }
     if (this.#onIdle.length > 0 && this.#isIdle) {
       for (const resolve of this.#onIdle.splice(0)) resolve()
@@ -223,6 +261,7 @@ export class Semaphore implements Limiter {
 
   #grant(waiter: Waiter): void {
     this.#free -= waiter.weight
+    this.#queue.admitted?.(waiter.weight, waiter.key)
     this.#deadlines.remove(waiter)
     this.#granted.add(waiter, this.#queue.size === 0)
   }
@@ -231,6 +270,7 @@ export class Semaphore implements Limiter {
   readonly #leave = (waiter: Waiter, error: unknown): void => {
     if (waiter.granted) {
       this.#granted.remove(waiter)
+      this.#queue.released?.(undefined, waiter.weight, waiter.key)
       this.#free += waiter.weight
     } else {
       this.#queue.remove(waiter)

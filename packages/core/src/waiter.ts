@@ -3,7 +3,8 @@ import type { AcquireRequest, Permit } from './limiter.ts'
 import type { Linked } from './linked-list.ts'
 
 /**
- * Somebody waiting for permits. Queues may read `weight`, `priority` and `key` and own the links.
+ * Somebody waiting for permits. Queues may read `weight`, `priority` and `key`, and own the links
+ * and the place.
  *
  * With thousands of them the garbage collector's work is most of the time spent, so a plain waiter is
  * small: what few of them have is in `details`.
@@ -29,6 +30,16 @@ export class Waiter implements Linked<Waiter> {
 
   get key(): string | undefined {
     return this.#details?.key
+  }
+
+  /** What its queue notes of it, if anything. */
+  get place(): unknown {
+    return this.#details?.place
+  }
+
+  set place(place: unknown) {
+    this.#details ??= new Details({})
+    this.#details.place = place
   }
 
   /** @internal */
@@ -70,6 +81,7 @@ class Details {
   readonly priority: number
   readonly key: string | undefined
   deadline: Deadline | undefined = undefined
+  place: unknown = undefined
   granted = false
 
   constructor({ signal, priority = 0, key }: AcquireRequest) {

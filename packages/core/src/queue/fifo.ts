@@ -1,18 +1,18 @@
 import type { Waiter } from '../waiter.ts'
-import { Line } from './line.ts'
+import { Line, type LineOptions, limitOf } from './line.ts'
 import type { Queue } from './queue.ts'
 
 /**
  * First come, first served. A full queue refuses the newcomer.
  *
- * @param limit how many may wait; 0 for none. Default Infinity.
+ * @param options how many may wait, 0 for none, bare or as `limit`. Default Infinity.
  * @throws TypeError or RangeError for a limit that is not a whole number of at least 0.
  */
-export function fifo(limit: number = Infinity): Queue {
-  return new Fifo('fifo', limit)
+export function fifo(options: number | LineOptions = {}): Queue {
+  return new Fifo(limitOf('fifo', options))
 }
 
-class Fifo extends Line {
+export class Fifo extends Line {
   get full(): boolean {
     return this.size >= this.limit
   }

@@ -1,15 +1,13 @@
+import type { Clock } from '../clock.ts'
 import type { Waiter } from '../waiter.ts'
 
 /**
- * Who waits, who goes next, and who is turned away when there is no room. A queue belongs to one
- * semaphore, which alone calls it; a queue never settles a waiter itself.
+ * Who waits, who goes next, and who is turned away. A queue belongs to one semaphore, which alone calls
+ * it; a queue never settles a waiter itself. All but the first four may be left out.
  */
 export interface Queue {
   /** How many wait. */
   readonly size: number
-
-  /** Whether a newcomer would have no place now. A queue that does not say counts as not full. */
-  readonly full?: boolean
 
   /**
    * Lets a newcomer join. Returns whoever has no place, the newcomer or somebody already waiting,
@@ -20,6 +18,38 @@ export interface Queue {
   /** Who goes next; stays in the queue until removed. `undefined` only when nobody waits. */
   peek(): Waiter | undefined
 
-  /** Takes out a waiter of this queue: it goes in, gave up, or ran out of time. */
+  /** Takes out a waiter of this queue: it gave up, ran out of time, or is turned away; or goes in. */
   remove(waiter: Waiter): void
+
+  /** Takes out who goes in, for a queue to which that is not the same as giving up. */
+  serve?(waiter: Waiter): void
+
+  /** Whether a newcomer would have no place now. A queue that does not say counts as not full. */
+  readonly full?: boolean
+
+  /** The longest wait in ms, where neither the semaphore nor the request says. Default Infinity. */
+  readonly timeout?: number
+
+  /** Called once, with what the queue may ask of the semaphore that takes it. */
+  attach?(host: QueueHost): void
+
+  /** Asked when there are permits for who goes next: true turns it away, as `shed`. */
+  sheds?(next: Waiter): boolean
+
+  /** Told of all who go in, also those who need not wait. */
+  admitted?(weight: number, key: string | undefined): void
+
+  /**
+   * Told when permits come back, before they are given to others, and how many ms they were held:
+   * `undefined` if who was to have them gave up. A queue that wants this makes each permit cost a little
+   * more.
+   */
+  released?(hold: number | undefined, weight: number, key: string | undefined): void
+}
+
+/** What a queue may ask of its semaphore. */
+export interface QueueHost {
+  readonly clock: Clock
+  /** How many permits there are now; Infinity for a semaphore that does not know. */
+  readonly limit: number
 }
