@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Server } from 'node:http'
 import { Readable } from 'node:stream'
 import { BoundedSemaphore, type Limiter, type Permit } from '@lineclear/core'
+import type { Rejection } from '@lineclear/http'
 import supertest from 'supertest'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Adapter, App, Exchange, Reply } from './http/adapters/adapter.ts'
@@ -382,7 +383,7 @@ export function adapterContract(adapter: Adapter): void {
       }
     })
 
-    it.each(['onRejected', 'skip', 'key', 'weight', 'priority'])(
+    it.each(['onRejected', 'skip', 'key', 'weight', 'priority', 'deadline'])(
       'lets nobody in for %s that throws what is no error, on which frameworks go on',
       async (option) => {
         for (const broken of [
@@ -509,6 +510,142 @@ export function adapterContract(adapter: Adapter): void {
         await supertest(server).get('/').expect(500)
         expect([limiter.inUse, limiter.waiting]).toEqual([0, 0])
       }
+    })
+  })
+
+  describe('a deadline', () => {
+    it('ends the wait of a request whose client waits no longer, and no other', async () => {
+      const limiter = new BoundedSemaphore(1)
+      const permit = limiter.tryAcquire() as Permit
+      const { server } = await start({
+        limits: (limit, { header }) => [
+          limit({
+            limiter,
+            queueTimeout: Infinity,
+            deadline: (...context: unknown[]) => Number(header('x-patience-ms')(...context)),
+          }),
+        ],
+        handle: () => ({ body: 'served' }),
+      })
+      const patient = supertest(server).get('/').expect(200, 'served')
+      const served = patient.then(() => 'served')
+      await until(() => limiter.waiting === 1)
+      for (const ms of [30, 0, -5]) {
+        const response = await supertest(server).get('/').set('x-patience-ms', String(ms)).expect(503)
+        expect(JSON.parse(textOf(response)).reason).toBe('timeout')
+      }
+      expect(limiter.waiting).toBe(1)
+      permit.release()
+      expect(await served).toBe('served')
+      await supertest(server).get('/').set('x-patience-ms', '0').expect(200, 'served')
+      await limiter.drain()
+    })
+
+    it('makes nobody wait longer than the queue time-out', async () => {
+      const limiter = new BoundedSemaphore(1)
+      const permit = limiter.tryAcquire() as Permit
+      const { server } = await start({
+        limits: (limit) => [limit({ limiter, queueTimeout: 20, deadline: () => 60_000 })],
+        handle: () => ({ body: 'never' }),
+      })
+      const response = await supertest(server).get('/').expect(503)
+      expect(JSON.parse(textOf(response)).reason).toBe('timeout')
+      permit.release()
+      await limiter.drain()
+    })
+  })
+
+  describe('a dry run', () => {
+    it('lets everybody in at once, and tells of those who would have been refused', async () => {
+      const told: unknown[] = []
+      const dryRun = ({ reason, status }: Rejection, ...context: unknown[]): void => {
+        told.push([reason, status, context.length > 0])
+      }
+      const options = { permits: 1, queue: 1, dryRun }
+      const { connect, entered, answer, limiter } = await startStepwise(options)
+      const clients = ['/permit', '/queue', '/full'].map((path) => {
+        const client = connect()
+        client.send(path)
+        return { client, path }
+      })
+      await until(() => entered.length === 3)
+      await until(() => told.length === 1)
+      expect(told).toEqual([['full', 503, true]])
+      expect([limiter.inUse, limiter.waiting]).toEqual([1, 1])
+      for (const { client, path } of clients) {
+        answer(path)
+        await client.receives(path)
+      }
+      await limiter.drain()
+      expect(told).toHaveLength(1)
+    })
+
+    it('tells of one that would have waited too long, and gives it no permit after that', async () => {
+      const told: string[] = []
+      const dryRun = ({ reason }: Rejection): void => void told.push(reason)
+      const options = { permits: 1, queueTimeout: 10, dryRun }
+      const { connect, entered, answer, limiter } = await startStepwise(options)
+      connect().send('/one')
+      await until(() => limiter.inUse === 1)
+      const client = connect()
+      client.send('/two')
+      await until(() => told.length === 1)
+      expect([told, entered]).toEqual([['timeout'], ['/one', '/two']])
+      answer('/one')
+      await limiter.drain()
+      answer('/two')
+      await client.receives('/two')
+      expect(limiter.inUse).toBe(0)
+    })
+
+    it('leaves the queue with a response that is over first, or a client that leaves, and tells nothing', async () => {
+      const told: unknown[] = []
+      const options = { permits: 1, dryRun: (rejection: Rejection) => void told.push(rejection) }
+      const { connect, entered, answer, limiter } = await startStepwise(options)
+      connect().send('/held')
+      await until(() => limiter.inUse === 1)
+      const [quick, leaver] = [connect(), connect()]
+      quick.send('/quick')
+      leaver.send('/leaver')
+      await until(() => entered.length === 3)
+      expect(limiter.waiting).toBe(2)
+      answer('/quick')
+      await quick.receives('/quick')
+      await until(() => limiter.waiting === 1)
+      leaver.leave()
+      await until(() => limiter.waiting === 0)
+      answer('/held')
+      await limiter.drain()
+      expect(told).toEqual([])
+    })
+
+    it('takes the permit that it waited for, and gives it back with its response', async () => {
+      const { connect, entered, answer, limiter } = await startStepwise({ permits: 1, dryRun: true })
+      const [first, second] = [connect(), connect()]
+      first.send('/first')
+      second.send('/second')
+      await until(() => entered.length === 2)
+      answer(entered[0] as string)
+      await until(() => limiter.waiting === 0)
+      expect(limiter.inUse).toBe(1)
+      answer(entered[1] as string)
+      await limiter.drain()
+    })
+
+    it('ends no response for maxHold', async () => {
+      const { connect, entered, answer, limiter } = await startStepwise({
+        permits: 1,
+        maxHold: 10,
+        dryRun: true,
+      })
+      const client = connect()
+      client.send('/long')
+      await until(() => entered.length === 1)
+      await new Promise((resolve) => setTimeout(resolve, 30))
+      expect(limiter.inUse).toBe(1)
+      answer('/long')
+      await client.receives('/long')
+      await limiter.drain()
     })
   })
 

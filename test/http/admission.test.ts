@@ -1,6 +1,6 @@
 import { type AcquireRequest, BoundedSemaphore, type Limiter, RejectedError } from '@lineclear/core'
 import { Admission, type Verdict, WebVisit } from '@lineclear/http'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 function visit(): WebVisit {
   return new WebVisit(new Request('http://localhost/'))
@@ -38,6 +38,53 @@ describe('an admission', () => {
       waits.push(limiter.asked[0]?.timeout)
     }
     expect(waits).toEqual([5000, 200, undefined, 200, undefined])
+  })
+
+  it('lets a request wait until its deadline, in steps of 10 ms, but no longer than usual', async () => {
+    const waits: unknown[] = []
+    for (const [deadline, own, queueTimeout] of [
+      [1234.5, undefined, undefined],
+      [9, undefined, undefined],
+      [-1, undefined, undefined],
+      [6000, undefined, undefined],
+      [6000, 300, undefined],
+      [200, 300, undefined],
+      [200, undefined, 100],
+      [Infinity, undefined, Infinity],
+      [undefined, 300, undefined],
+      [Number.NaN, undefined, 100],
+    ] as const) {
+      const limiter = new Refusing(new RejectedError('full'), own)
+      await new Admission({ limiter, queueTimeout, deadline: () => deadline }).enter(visit(), [])
+      waits.push(limiter.asked[0]?.timeout)
+    }
+    expect(waits).toEqual([1230, 0, 0, 5000, 300, 200, 100, Infinity, undefined, 100])
+  })
+
+  it('takes a deadline that is no number for an error', () => {
+    const limiter = new Refusing(new RejectedError('full'))
+    const admission = new Admission({ limiter, deadline: () => '20' as never })
+    expect(() => admission.enter(visit(), [])).toThrow('deadline must be a number of ms; received "20"')
+    expect(limiter.asked).toEqual([])
+  })
+
+  it('complains of what goes wrong in a dry run to the console, and goes on', async () => {
+    const complaints = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const broken = new Error('broken')
+    const told = new Admission({
+      limiter: new Refusing(new RejectedError('full')),
+      dryRun: () => {
+        throw broken
+      },
+    })
+    expect(told.enter(visit(), [])).toBe('admitted')
+    await vi.waitFor(() => expect(complaints.mock.calls).toEqual([[broken]]))
+    const failing = new Error('failing')
+    expect(new Admission({ limiter: new Refusing(failing), dryRun: true }).enter(visit(), [])).toBe(
+      'admitted',
+    )
+    await vi.waitFor(() => expect(complaints.mock.calls[1]).toEqual([failing]))
+    complaints.mockRestore()
   })
 
   it("asks with the request's signal, key, weight and priority", async () => {

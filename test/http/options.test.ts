@@ -34,6 +34,8 @@ describe.each(limits)('the options of limit in %s', (_, limit) => {
     [{ permits: 1, queueTimeout: '5s' }, 'queueTimeout must be a number of ms; received "5s"'],
     [{ permits: 1, statusCode: 200 }, 'statusCode must be 400 to 599; received 200'],
     [{ permits: 1, statusCode: '503' }, 'statusCode must be a number; received "503"'],
+    [{ permits: 1, deadline: 5 }, 'deadline must be a function; received 5'],
+    [{ permits: 1, dryRun: 1 }, 'dryRun must be a boolean or a function; received 1'],
     [{ permits: 1, retryAfter: -1 }, 'retryAfter must be 0 seconds or more; received -1'],
     [{ permits: 1, retryAfter: Infinity }, 'retryAfter must be 0 seconds or more; received Infinity'],
     [{ permits: 1, retryAfter: true }, 'retryAfter must be a number of seconds or false; received true'],

@@ -1,5 +1,5 @@
 export { BoundedSemaphore } from './bounded-semaphore.ts'
-export type { Clock } from './clock.ts'
+export { type Clock, systemClock } from './clock.ts'
 export type { AcquireRequest, Limiter, Outcome, Permit } from './limiter.ts'
 export { type AdaptiveLifoOptions, adaptiveLifo } from './queue/adaptive-lifo.ts'
 export { type CodelOptions, codel } from './queue/codel.ts'

@@ -1,5 +1,8 @@
-import type { AcquireRequest, Limiter, RejectedError } from '@lineclear/core'
+import type { AcquireRequest, Limiter, Permit, RejectedError } from '@lineclear/core'
+import { wrongType } from '@lineclear/core/check'
 import { throwingErrors } from './as-error.ts'
+import { type Asking, askOptions, asksAnything } from './asking.ts'
+import { type Calendar, calendarOf } from './calendar.ts'
 import { andThen, type MaybePromise } from './maybe-promise.ts'
 import { type CommonOptions, type LimitOptions, limiterFor } from './options.ts'
 import { type Rejection, Rejections } from './rejection.ts'
@@ -12,6 +15,7 @@ import { within } from './within.ts'
 export type Verdict = 'admitted' | 'gone' | Rejection
 
 const QUEUE_TIMEOUT = 5000
+const NOTHING: Asking = {}
 
 /** Decides about each request of one `limit(...)`; adapters only translate. */
 export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
@@ -21,7 +25,10 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   readonly #options: CommonOptions<Context>
   readonly #rejections: Rejections
   readonly #timeout: number | undefined
+  readonly #calendar: Calendar | undefined
   readonly #terms: HoldTerms<Context> | undefined
+  readonly #asks: boolean
+  readonly #dryRun: ((rejection: Rejection, ...context: Context) => void) | undefined
 
   /**
    * @param sees whether the adapter serves through `visit.serve()`, and so sees when a handler has settled
@@ -29,11 +36,17 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
    */
   constructor(options: LimitOptions<Context, L>, sees: Sees = 'handler') {
     this.limiter = limiterFor(options)
-    this.#terms = holdTerms(options, sees)
+    const terms = holdTerms(options, sees)
+    this.#asks = asksAnything(options)
+    this.#dryRun = options.dryRun === true ? () => {} : options.dryRun || undefined
+    // A dry run takes no permit back, since that would end a response.
+    this.#terms = terms && this.#dryRun ? { ...terms, maxHold: Infinity } : terms
     this.#options = { ...options }
     const { onRejected } = options
     this.onRejected = onRejected && ((...args) => throwingErrors(() => onRejected(...args)))
-    this.#rejections = new Rejections(this.limiter, options)
+    const calendar = calendarOf(this.limiter)
+    this.#rejections = new Rejections(this.limiter, options, calendar)
+    this.#calendar = options.retryAfter === undefined ? calendar : undefined
     this.#timeout = options.queueTimeout ?? (this.limiter.timeout === undefined ? QUEUE_TIMEOUT : undefined)
   }
 
@@ -50,50 +63,48 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   }
 
   #ask(visit: Visit, context: Context): MaybePromise<Verdict> {
-    const { key, weight, priority } = this.#options
-    if (key === undefined && weight === undefined && priority === undefined) {
-      return this.#arrive(visit, context)
-    }
-    return andThen(
-      throwingErrors(() => key?.(...context)),
-      (key) =>
-        andThen(
-          throwingErrors(() => weight?.(...context)),
-          (weight) =>
-            andThen(
-              throwingErrors(() => priority?.(...context)),
-              (priority) => this.#arrive(visit, context, { key, weight, priority }),
-            ),
-        ),
-    )
+    if (!this.#asks) return this.#arrive(visit, context, NOTHING)
+    return andThen(askOptions(this.#options, context), (asking) => this.#arrive(visit, context, asking))
   }
 
-  #arrive(visit: Visit, context: Context, request?: AcquireRequest): MaybePromise<Verdict> {
-    const verdict = visit.arrive(this.limiter, request?.key)
+  #arrive(visit: Visit, context: Context, asking: Asking): MaybePromise<Verdict> {
+    const verdict = visit.arrive(this.limiter, asking.key)
     if (verdict !== undefined) return verdict
-    const ahead = visit.behind()
-    if (ahead === undefined) return this.#acquire(visit, context, request)
-    return this.#waitBehind(ahead, visit, context, request)
+    // A dry run holds nobody up.
+    const ahead = this.#dryRun === undefined ? visit.behind() : undefined
+    if (ahead === undefined) return this.#acquire(visit, context, asking)
+    return this.#waitBehind(ahead, visit, context, asking)
   }
 
-  async #waitBehind(
-    ahead: Promise<void>,
-    visit: Visit,
-    context: Context,
-    request: AcquireRequest | undefined,
-  ): Promise<Verdict> {
-    const timeout = this.#timeout ?? this.limiter.timeout ?? Infinity
+  async #waitBehind(ahead: Promise<void>, visit: Visit, context: Context, asking: Asking): Promise<Verdict> {
+    const since = performance.now()
+    const timeout = this.#timeoutFor(asking) ?? this.limiter.timeout ?? Infinity
     const inTime = await within(ahead, timeout)
     if (visit.gone) return 'gone'
-    return inTime ? this.#acquire(visit, context, request) : this.#rejections.make({ reason: 'timeout' })
+    if (!inTime) return this.#rejections.make({ reason: 'timeout' })
+    const { deadline } = asking
+    const left = deadline === undefined ? undefined : deadline - (performance.now() - since)
+    return this.#acquire(visit, context, { ...asking, deadline: left })
   }
 
-  #acquire(visit: Visit, context: Context, asked?: AcquireRequest): MaybePromise<Verdict> {
-    const request = asked && { ...asked, weight: this.#atMostAll(asked.weight) }
+  #acquire(visit: Visit, context: Context, asking: Asking): MaybePromise<Verdict> {
+    const { key, priority } = asking
+    const weight = this.#atMostAll(asking.weight)
+    const request = this.#asks ? { key, weight, priority } : undefined
     const permit = this.limiter.tryAcquire(request)
-    if (permit === undefined) return this.#wait(visit, context, request)
-    visit.hold(permit, this.#terms, context)
+    if (permit !== undefined) {
+      this.#admit(visit, permit, context, weight)
+      return 'admitted'
+    }
+    const waiting = { ...request, timeout: this.#timeoutFor(asking) }
+    if (this.#dryRun === undefined) return this.#wait(visit, context, waiting)
+    void this.#pretend(visit, context, waiting, this.#dryRun)
     return 'admitted'
+  }
+
+  #admit(visit: Visit, permit: Permit, context: Context, weight: number | undefined): void {
+    visit.hold(permit, this.#terms, context)
+    if (this.#calendar !== undefined) visit.measure(this.#calendar, weight ?? 1)
   }
 
   /** More than the limit, which may just have been lowered, is all there is: it goes in alone. */
@@ -102,13 +113,28 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     return typeof weight === 'number' && limit !== undefined && limit > 0 && weight > limit ? limit : weight
   }
 
-  async #wait(visit: Visit, context: Context, request: AcquireRequest | undefined): Promise<Verdict> {
+  /** The longest that a request may wait; `undefined` leaves it to the limiter. */
+  #timeoutFor({ deadline }: Asking): number | undefined {
+    if (deadline === undefined) return this.#timeout
+    if (typeof deadline !== 'number') throw wrongType('deadline', 'a number of ms', deadline)
+    // What a header that is missing, or is no number, becomes.
+    if (Number.isNaN(deadline)) return this.#timeout
+    // In tens of ms, since a limiter has a timer for each time-out.
+    const left = Math.max(0, Math.floor(deadline / 10) * 10)
+    return Math.min(left, this.#timeout ?? this.limiter.timeout ?? Infinity)
+  }
+
+  /** A permit, as soon as it is this request's turn. Rejects as the limiter does. */
+  #queue(visit: Visit, request: AcquireRequest): Promise<Permit> {
     const { limiter } = this
-    const asked = { ...request, timeout: this.#timeout }
+    // Who is refused at once needs no signal, which costs more than all the rest of a refusal.
+    return limiter.full ? limiter.acquire(request) : visit.wait(limiter, request)
+  }
+
+  async #wait(visit: Visit, context: Context, request: AcquireRequest): Promise<Verdict> {
     try {
-      // Who is refused at once needs no signal, which costs more than all the rest of a refusal.
-      const permit = await (limiter.full ? limiter.acquire(asked) : visit.wait(limiter, asked))
-      visit.hold(permit, this.#terms, context)
+      const permit = await this.#queue(visit, request)
+      this.#admit(visit, permit, context, request.weight)
     } catch (error) {
       if (isRejected(error)) return visit.gone ? 'gone' : this.#rejections.make(error)
       if (visit.gone && error === visit.leaving().reason) return 'gone'
@@ -118,6 +144,27 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     if (pause !== undefined) await pause
     // The client may have left between the grant and now.
     return visit.gone ? 'gone' : 'admitted'
+  }
+
+  /** Waits in place of a request that a dry run has let in, and tells what would have become of it. */
+  async #pretend(
+    visit: Visit,
+    context: Context,
+    request: AcquireRequest,
+    tell: (rejection: Rejection, ...context: Context) => void,
+  ): Promise<void> {
+    try {
+      const permit = await this.#queue(visit, request)
+      this.#admit(visit, permit, context, request.weight)
+    } catch (error) {
+      try {
+        if (!isRejected(error)) throw error
+        if (!visit.gone) tell(this.#rejections.make(error), ...context)
+      } catch (error) {
+        // The request is on its way: there is nobody else to tell.
+        if (!(visit.gone && error === visit.leaving().reason)) console.error(error)
+      }
+    }
   }
 }
 

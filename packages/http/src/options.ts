@@ -1,4 +1,4 @@
-import { BoundedSemaphore, type Limiter, type Queue } from '@lineclear/core'
+import { adaptiveLifo, BoundedSemaphore, type Limiter, type Queue } from '@lineclear/core'
 import { checkCount, checkDuration, checkOptions, wrongType } from '@lineclear/core/check'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { Rejection } from './rejection.ts'
@@ -13,7 +13,10 @@ export type LimitOptions<Context extends unknown[], L extends Limiter = Limiter>
 interface OwnLimiter {
   /** How many requests at once; at least 1. */
   permits: number
-  /** How many may wait, first come first served, or a queue such as `lifo(100)`. 0 rejects at once. Default 100. */
+  /**
+   * How many may wait, first come first served, or a queue such as `lifo(100)`. 0 rejects at once.
+   * Default `adaptiveLifo()`: ten times `permits`, at least 100, the newest first while a backlog stands.
+   */
   queue?: number | Queue | undefined
   limiter?: undefined
   key?: undefined
@@ -27,7 +30,10 @@ interface GivenLimiter<L extends Limiter> {
 }
 
 export interface CommonOptions<Context extends unknown[]> {
-  /** The longest a request may wait, in ms; Infinity for ever. Default: the limiter's own, else 5000. */
+  /**
+   * The longest a request may wait, in ms; Infinity for ever. Default: what the limiter or its queue
+   * says, else 5000. The default queue says ten times the mean hold, at least 5000.
+   */
   queueTimeout?: number | undefined
   /** Whose limit counts, for limiters that look at it. Makes 429 the default status. */
   key?: ((...context: Context) => MaybePromise<string | undefined>) | undefined
@@ -35,13 +41,20 @@ export interface CommonOptions<Context extends unknown[]> {
   weight?: ((...context: Context) => MaybePromise<number | undefined>) | undefined
   /** For queues that look at it. Default 0. */
   priority?: ((...context: Context) => MaybePromise<number | undefined>) | undefined
+  /**
+   * How many ms the client still waits, say from a header of yours: a request waits no longer than that,
+   * though never longer than `queueTimeout`. `undefined` and NaN say nothing; 0 or less is not to wait at
+   * all. In steps of 10 ms.
+   */
+  deadline?: ((...context: Context) => MaybePromise<number | undefined>) | undefined
   /** True lets the request pass without a permit, for instance a health check. */
   skip?: ((...context: Context) => MaybePromise<boolean>) | undefined
   /** Status of a refusal, 400 to 599. Default 503, or 429 with `key`. */
   statusCode?: number | undefined
   /**
    * Seconds that a refused client is asked to wait at least; each gets up to half as much again, so
-   * that they do not all come back at once. `false` sends no Retry-After. Default 1.
+   * that they do not all come back at once. `false` sends no Retry-After. Default: a place of its own for
+   * each, 1 to 60 s ahead, as many as a quarter of the limiter's capacity can serve.
    */
   retryAfter?: number | false | undefined
   /**
@@ -50,6 +63,12 @@ export interface CommonOptions<Context extends unknown[]> {
    * later, from a callback, return true. In Hono, return a Response.
    */
   onRejected?: ((rejection: Rejection, ...context: Context) => unknown) | undefined
+  /**
+   * Lets everybody in at once, whether there is a permit or not; a function is told of each request that
+   * would have been refused. Requests still take permits and wait for them beside, so that the limiter
+   * shows what it would do. Default false.
+   */
+  dryRun?: boolean | ((rejection: Rejection, ...context: Context) => void) | undefined
   /** Send `RateLimit-Policy` with refusals, if the limiter tells its `limit`. Default true. */
   headers?: boolean | undefined
   /**
@@ -83,17 +102,17 @@ const OPTIONS = [
   'key',
   'weight',
   'priority',
+  'deadline',
   'skip',
   'statusCode',
   'retryAfter',
   'onRejected',
+  'dryRun',
   'headers',
   'releaseOn',
   'maxHold',
   'onMaxHold',
 ]
-
-const DEFAULT_QUEUE = 100
 
 /**
  * Checks the options of an adapter and returns the limiter they mean.
@@ -121,7 +140,9 @@ export function limiterFor<Context extends unknown[], L extends Limiter>(
     throw new TypeError('key has no effect on permits, which all share: give a limiter that looks at the key')
   }
   // Who gives no limiter cannot choose L: it is a BoundedSemaphore.
-  return new BoundedSemaphore(permits, { queue: queue === undefined ? DEFAULT_QUEUE : queue }) as Limiter as L
+  return new BoundedSemaphore(permits, {
+    queue: queue === undefined ? adaptiveLifo() : queue,
+  }) as Limiter as L
 }
 
 /** A request, a context or an application, which is what middleware is called with. */
@@ -135,14 +156,17 @@ function isLimiter(limiter: Partial<Limiter> | null): boolean {
 }
 
 function checkCommon<Context extends unknown[]>(options: CommonOptions<Context>): void {
-  const { queueTimeout, statusCode, retryAfter, headers } = options
-  for (const name of ['key', 'weight', 'priority', 'skip', 'onRejected'] as const) {
+  const { queueTimeout, statusCode, retryAfter, headers, dryRun } = options
+  for (const name of ['key', 'weight', 'priority', 'deadline', 'skip', 'onRejected'] as const) {
     const value: unknown = options[name]
     if (value !== undefined && typeof value !== 'function') throw wrongType(name, 'a function', value)
   }
   if (queueTimeout !== undefined) checkDuration('queueTimeout', queueTimeout)
   if (statusCode !== undefined) checkStatus(statusCode)
   if (retryAfter !== undefined && retryAfter !== false) checkSeconds(retryAfter)
+  if (dryRun !== undefined && typeof dryRun !== 'boolean' && typeof dryRun !== 'function') {
+    throw wrongType('dryRun', 'a boolean or a function', dryRun)
+  }
   if (headers !== undefined && typeof headers !== 'boolean') throw wrongType('headers', 'a boolean', headers)
 }
 

@@ -1,4 +1,5 @@
 import type { Limiter, RejectedError, RejectionReason } from '@lineclear/core'
+import type { Calendar } from './calendar.ts'
 import type { CommonOptions } from './options.ts'
 
 /** A refusal as HTTP sees it, for an adapter to send. */
@@ -29,15 +30,17 @@ type Shape = Pick<CommonOptions<never[]>, 'statusCode' | 'retryAfter' | 'headers
 export class Rejections {
   readonly #limiter: Limiter
   readonly #status: number
-  readonly #retryAfter: number | false
+  readonly #retryAfter: number | false | undefined
+  readonly #calendar: Calendar
   readonly #policy: boolean
   readonly #bodies: Record<RejectionReason, string>
 
-  constructor(limiter: Limiter, options: Shape) {
+  constructor(limiter: Limiter, options: Shape, calendar: Calendar) {
     const perKey = options.key !== undefined
     this.#limiter = limiter
     this.#status = options.statusCode ?? (perKey ? 429 : 503)
-    this.#retryAfter = options.retryAfter ?? 1
+    this.#retryAfter = options.retryAfter
+    this.#calendar = calendar
     this.#policy = options.headers ?? true
     const problem = { ...(perKey ? QUOTA_EXCEEDED : REDUCED_CAPACITY), status: this.#status }
     this.#bodies = Object.fromEntries(
@@ -50,12 +53,20 @@ export class Rejections {
 
   make({ reason, retryAfter }: Pick<RejectedError, 'reason'> & Partial<RejectedError>): Rejection {
     const headers: Record<string, string> = {}
-    if (this.#retryAfter !== false) headers['retry-after'] = jittered(retryAfter ?? this.#retryAfter)
+    if (this.#retryAfter !== false) {
+      headers['retry-after'] = this.#secondsFor(reason, retryAfter ?? this.#retryAfter)
+    }
     const { limit } = this.#limiter
     if (this.#policy && limit !== undefined) {
       headers['ratelimit-policy'] = `"${POLICY}";q=${limit};qu="concurrent-requests"`
     }
     return { reason, status: this.#status, headers, body: this.#bodies[reason], type: TYPE }
+  }
+
+  #secondsFor(reason: RejectionReason, fixed: number | undefined): string {
+    if (fixed !== undefined) return jittered(fixed)
+    // Who comes after a limiter that is closed has a calendar of its own.
+    return reason === 'closed' ? jittered(1) : String(this.#calendar.next())
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AcquireRequest, Limiter, Outcome, Permit } from '@lineclear/core'
+import type { Calendar } from './calendar.ts'
 import { isPromise } from './maybe-promise.ts'
 
 /** How long a permit is held, where it is not simply until the response is over. */
@@ -17,6 +18,9 @@ export abstract class Visit {
   limiter: Limiter | undefined
   key: string | undefined
   #permit: Permit | undefined
+  #calendar: Calendar | undefined
+  #weight = 1
+  #since = 0
   // Why the permit is held: for the response, or its head; and for each who asked to keep it.
   #responds = true
   #keepers = 0
@@ -85,6 +89,14 @@ export abstract class Visit {
     if (terms !== undefined) this.#agree(terms, context as Context)
   }
 
+  /** Tells the calendar, when the permit comes back, how long it was held. */
+  measure(calendar: Calendar, weight: number): void {
+    if (!this.holds) return
+    this.#calendar = calendar
+    this.#weight = weight
+    this.#since = calendar.now()
+  }
+
   /**
    * Calls the handler and returns what it returns: that itself, or with `releaseOn: 'settled'` a promise
    * like its own. A rejection is left to the caller in either case.
@@ -140,8 +152,10 @@ export abstract class Visit {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const permit = this.#permit
+    if (permit === undefined) return
     this.#permit = undefined
-    permit?.release(outcome)
+    this.#calendar?.held(this.#calendar.now() - this.#since, this.#weight)
+    permit.release(outcome)
   }
 
   #respondsNoMore(outcome: Outcome): void {
