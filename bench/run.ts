@@ -5,13 +5,14 @@ import { build } from './build.ts'
 // Measures the built packages on plain node. A loader such as tsx would not do: to keep their names it
 // wraps every function at run time, which costs more than what is measured here.
 
-const PARTS = ['core', 'http', 'memory', 'crowd']
+const PARTS = ['core', 'http', 'memory', 'crowd', 'overload']
 const USAGE = `Usage: pnpm bench <part>
 
   core    the semaphores beside their peers: time and memory (about three minutes)
   http    a do-nothing route with and without the middleware (about three minutes)
   memory  the bytes that a waiter, a permit and a request take (about two minutes)
   crowd   the longest turn of the event loop in which thousands that waited go on (about a minute)
+  overload  goodput of an Express route of which too much is asked, by line and limit (about two minutes)
 
 All results but bytes are ratios within one run; an absolute time means little on another machine.`
 
