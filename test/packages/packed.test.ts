@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -138,6 +147,24 @@ describe('the packed packages', () => {
       ${requires.join('\n')}
       ${code}`
     expect(node(source, `${name}.cjs`)).toBe('200 hello\n')
+  })
+
+  it('simulate a scenario with the bin that npm links', () => {
+    const { bin } = JSON.parse(readFileSync(join(modules, '@lineclear/simulator/package.json'), 'utf8'))
+    const scenario = {
+      duration: 1000,
+      arrivals: { kind: 'poisson', rate: 100 },
+      service: 5,
+      candidates: [{ permits: 2 }],
+    }
+    writeFileSync(join(project, 'scenario.json'), JSON.stringify(scenario))
+    mkdirSync(join(modules, '.bin'), { recursive: true })
+    const linked = join(modules, '.bin/lineclear-simulate')
+    const file = join(modules, '@lineclear/simulator', bin['lineclear-simulate'])
+    chmodSync(file, 0o755)
+    symlinkSync(file, linked)
+    const printed = execFileSync(linked, ['scenario.json'], { cwd: project, encoding: 'utf8' })
+    expect(printed).toMatch(/^2 permits +\d+ +100 % /m)
   })
 
   it('have types for a strict user whose lib knows nothing of disposables', () => {
