@@ -28,6 +28,8 @@ export interface SemaphoreOptions {
 export class Semaphore implements Limiter {
   /** The longest wait in ms, unless a request says otherwise. Undefined if it was not given: for ever. */
   readonly timeout: number | undefined
+  /** Where its time comes from. */
+  readonly clock: Clock
   readonly #queue: Queue
   readonly #granted = new HandOver((waiter) => {
     unwatchAbort(waiter)
@@ -48,6 +50,7 @@ export class Semaphore implements Limiter {
     checkClock(clock)
     this.#free = value
     this.timeout = timeout
+    this.clock = clock
     this.#queue = own(queue)
     this.#deadlines = new Deadlines(clock, (waiter) => this.#leave(waiter, this.#rejection('timeout')))
   }
