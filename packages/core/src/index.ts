@@ -1,5 +1,6 @@
 export { BoundedSemaphore } from './bounded-semaphore.ts'
 export type { Clock } from './clock.ts'
+export { type Keyed, type KeyedOptions, keyed } from './keyed.ts'
 export type { AcquireRequest, Limiter, Outcome, Permit } from './limiter.ts'
 export { fifo } from './queue/fifo.ts'
 export { lifo } from './queue/lifo.ts'
