@@ -1,10 +1,12 @@
 import {
   type AcquireRequest,
+  all,
   BoundedSemaphore,
   fifo,
   keyed,
   type Limiter,
   lifo,
+  observed,
   Semaphore,
 } from '@lineclear/core'
 import { limiterContract } from './limiter-contract.ts'
@@ -29,6 +31,30 @@ limiterContract('keyed, with a key', (permits, options) => {
     keyed((key) => (key === undefined ? new Semaphore(0) : new BoundedSemaphore(permits, options))),
   )
 })
+limiterContract('all, of a roomy one and a narrow one', (permits, options) => {
+  return all(new Semaphore(1000, { clock: options?.clock }), new BoundedSemaphore(permits, options))
+})
+limiterContract('all, of a narrow one and a roomy one', (permits, options) => {
+  return all(new BoundedSemaphore(permits, options), new Semaphore(1000, { clock: options?.clock }))
+})
+limiterContract('all, of two alike', (permits, options) => {
+  return all(new BoundedSemaphore(permits, options), new BoundedSemaphore(permits, options))
+})
+limiterContract('all, of one and a key', (permits, options) => {
+  return all(
+    new Semaphore(permits, options),
+    keyed(() => new BoundedSemaphore(permits, options)),
+  )
+})
+const told = (): void => {}
+limiterContract('observed', (permits, options) => {
+  const observer = { admitted: told, queued: told, rejected: told, released: told }
+  return observed(new BoundedSemaphore(permits, options), observer)
+})
+limiterContract('observed, with one method', (permits, options) => {
+  return observed(new BoundedSemaphore(permits, options), { queued: told })
+})
+
 /** Asks for a key where the contract asks for none. */
 function withKey(key: string, limiter: Limiter): Limiter {
   const add = (request?: AcquireRequest): AcquireRequest | undefined => {
