@@ -1,4 +1,17 @@
-import { adaptiveLifo, BoundedSemaphore, codel, fifo, lifo, type Queue, Semaphore } from '@lineclear/core'
+import {
+  type AcquireRequest,
+  adaptiveLifo,
+  all,
+  BoundedSemaphore,
+  codel,
+  fifo,
+  keyed,
+  type Limiter,
+  lifo,
+  observed,
+  type Queue,
+  Semaphore,
+} from '@lineclear/core'
 import { limiterContract } from './limiter-contract.ts'
 
 limiterContract('Semaphore', (permits, options) => new Semaphore(permits, options))
@@ -11,6 +24,39 @@ limiterContract('BoundedSemaphore with lifo()', (permits, options) => {
   return new BoundedSemaphore(permits, { queue: lifo(), ...options })
 })
 
+limiterContract('keyed, without a key', (permits, options) => {
+  return keyed(() => new BoundedSemaphore(permits, options))
+})
+limiterContract('keyed, with a key', (permits, options) => {
+  return withKey(
+    'a key',
+    keyed((key) => (key === undefined ? new Semaphore(0) : new BoundedSemaphore(permits, options))),
+  )
+})
+limiterContract('all, of a roomy one and a narrow one', (permits, options) => {
+  return all(new Semaphore(1000, { clock: options?.clock }), new BoundedSemaphore(permits, options))
+})
+limiterContract('all, of a narrow one and a roomy one', (permits, options) => {
+  return all(new BoundedSemaphore(permits, options), new Semaphore(1000, { clock: options?.clock }))
+})
+limiterContract('all, of two alike', (permits, options) => {
+  return all(new BoundedSemaphore(permits, options), new BoundedSemaphore(permits, options))
+})
+limiterContract('all, of one and a key', (permits, options) => {
+  return all(
+    new Semaphore(permits, options),
+    keyed(() => new BoundedSemaphore(permits, options)),
+  )
+})
+const told = (): void => {}
+limiterContract('observed', (permits, options) => {
+  const observer = { admitted: told, queued: told, rejected: told, released: told }
+  return observed(new BoundedSemaphore(permits, options), observer)
+})
+limiterContract('observed, with one method', (permits, options) => {
+  return observed(new BoundedSemaphore(permits, options), { queued: told })
+})
+
 /** For a queue that serves two who come one after the other in that order, as long as nothing is amiss. */
 function queueContract(name: string, make: (options?: { limit: number }) => Queue): void {
   limiterContract(`BoundedSemaphore with ${name}`, (permits, options) => {
@@ -18,4 +64,17 @@ function queueContract(name: string, make: (options?: { limit: number }) => Queu
       typeof options?.queue === 'number' ? make({ limit: options.queue }) : (options?.queue ?? make())
     return new BoundedSemaphore(permits, { ...options, queue })
   })
+}
+
+/** Asks for a key where the contract asks for none. */
+function withKey(key: string, limiter: Limiter): Limiter {
+  const add = (request?: AcquireRequest): AcquireRequest | undefined => {
+    if (request === undefined) return { key }
+    const isPlain = request !== null && Object.getPrototypeOf(request) === Object.prototype
+    return isPlain ? { ...request, key: request.key === undefined ? key : request.key } : request
+  }
+  return {
+    tryAcquire: (request) => limiter.tryAcquire(add(request)),
+    acquire: (request) => limiter.acquire(add(request)),
+  }
 }

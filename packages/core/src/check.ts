@@ -1,4 +1,4 @@
-import type { AcquireRequest } from './limiter.ts'
+import type { AcquireRequest, Limiter } from './limiter.ts'
 
 // Argument checks, shared by our packages. A failure names the option and the value received.
 
@@ -26,6 +26,13 @@ export function checkOptions(name: string, options: unknown, known: readonly str
     if (!known.includes(option)) {
       throw new TypeError(`${name} has no option "${option}"; it knows ${known.join(', ')}`)
     }
+  }
+}
+
+/** Something with the two methods of a limiter. */
+export function checkLimiter(name: string, limiter: Partial<Limiter> | null | undefined): void {
+  if (typeof limiter?.acquire !== 'function' || typeof limiter.tryAcquire !== 'function') {
+    throw wrongType(name, 'a limiter, with acquire and tryAcquire', limiter)
   }
 }
 

@@ -5,13 +5,13 @@ import type { Clock } from './clock.ts'
 /** Anything one can acquire a permit from. Other limiters wrap one to add a feature. */
 export interface Limiter {
   /** How many permits there are, where the limiter knows. A limiter around another passes it on. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** The longest wait in ms where a request does not say, if it has one. */
   readonly timeout?: number | undefined
-  /** Where its time comes from, if it has one. A limiter around another passes it on. */
-  readonly clock?: Clock | undefined
   /** Whether an `acquire()` that finds no permit free is refused at once, where the limiter knows. */
-  readonly full?: boolean
+  readonly full?: boolean | undefined
+  /** Where its time comes from, where it says. */
+  readonly clock?: Clock | undefined
 
   /**
    * A permit now, if one is free and nobody is ahead; otherwise `undefined`. Never waits, never

@@ -1,5 +1,5 @@
 import { adaptiveLifo, BoundedSemaphore, type Limiter, type Queue } from '@lineclear/core'
-import { checkCount, checkDuration, checkOptions, wrongType } from '@lineclear/core/check'
+import { checkCount, checkDuration, checkLimiter, checkOptions, wrongType } from '@lineclear/core/check'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { Rejection } from './rejection.ts'
 
@@ -131,7 +131,7 @@ export function limiterFor<Context extends unknown[], L extends Limiter>(
   if (limiter !== undefined) {
     if (permits !== undefined) throw new TypeError('limit takes permits or a limiter, not both')
     if (queue !== undefined) throw new TypeError('queue belongs to the limiter: give it there')
-    if (!isLimiter(limiter)) throw wrongType('limiter', 'a limiter, with acquire and tryAcquire', limiter)
+    checkLimiter('limiter', limiter)
     return limiter
   }
   if (permits === undefined) throw new TypeError('limit needs permits or a limiter')
@@ -149,10 +149,6 @@ export function limiterFor<Context extends unknown[], L extends Limiter>(
 function isNoOptions(options: unknown): boolean {
   if (typeof options !== 'object' || options === null) return false
   return ['method', 'req', 'raw', 'register', 'switchToHttp'].some((name) => name in options)
-}
-
-function isLimiter(limiter: Partial<Limiter> | null): boolean {
-  return typeof limiter?.acquire === 'function' && typeof limiter.tryAcquire === 'function'
 }
 
 function checkCommon<Context extends unknown[]>(options: CommonOptions<Context>): void {
