@@ -27,6 +27,7 @@ const timeout = fc.constantFrom(...TIMEOUTS)
 
 interface Kind {
   name: string
+  runs: number
   make: (limit: number, room: number, clock: Clock) => BoundedSemaphore
   discipline: (limit: number) => Discipline
 }
@@ -40,8 +41,8 @@ const sharesOf = (limit: number): Record<string, number> => ({
 })
 
 const KINDS: Kind[] = [
-  kind('fifo', (limit) => fifo(limit), disciplines.fifo),
-  kind('lifo', (limit) => lifo(limit), disciplines.lifo),
+  kind('fifo', (limit) => fifo(limit), disciplines.fifo, 1000),
+  kind('lifo', (limit) => lifo(limit), disciplines.lifo, 1000),
   kind(
     'byPriority',
     (limit) => byPriority({ limit }),
@@ -69,15 +70,16 @@ const KINDS: Kind[] = [
   ),
   {
     name: 'partitioned',
+    runs: 500,
     make: (limit, queue, clock) => partitioned({ limit, shares: sharesOf(limit), queue, clock }),
     discipline: (limit) => disciplines.partitioned(sharesOf(limit)),
   },
 ]
 
-function kind(name: string, queue: (room: number) => Queue, discipline: () => Discipline): Kind {
+function kind(name: string, queue: (room: number) => Queue, discipline: () => Discipline, runs = 500): Kind {
   const make = (limit: number, room: number, clock: Clock): BoundedSemaphore =>
     new BoundedSemaphore(limit, { queue: queue(room), clock })
-  return { name, make, discipline }
+  return { name, runs, make, discipline }
 }
 
 interface Asks {
@@ -279,6 +281,24 @@ function nameOf(error: unknown, signal: AbortSignal | undefined): string {
   return signal?.aborted && error === signal.reason ? 'aborted' : String(error)
 }
 
+/** They come and go, and nothing else: so many come that a line stands. */
+const coming: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc.record({ act: fc.constant('acquire'), ...asks, timeout: fc.constant(Infinity) }),
+  },
+  { weight: 6, arbitrary: fc.record({ act: fc.constant('release'), which: fc.nat(9) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      act: fc.constant('abort'),
+      signal: fc.constantFrom(...SIGNALS),
+      renew: fc.constant(true),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ act: fc.constant('advance'), ms: fc.nat(4).map((n) => 7 * n) }) },
+)
+
 test.each(KINDS)('a BoundedSemaphore with $name does what the model does, whatever happens', async (kind) => {
   const room = fc.constantFrom(0, 1, 2, 4, Infinity)
   const steps = fc.array(step, { size: 'max', maxLength: 60 })
@@ -290,5 +310,19 @@ test.each(KINDS)('a BoundedSemaphore with $name does what the model does, whatev
     }
     await race.end()
   })
-  await fc.assert(property, { numRuns: 1000 })
+  await fc.assert(property, { numRuns: kind.runs })
+})
+
+test.each(KINDS)('and so does one with $name and a long line', async (kind) => {
+  const room = fc.constantFrom(5, 8, 12, Infinity)
+  const steps = fc.array(coming, { size: 'max', maxLength: 150 })
+  const property = fc.asyncProperty(fc.nat({ max: 2 }), room, steps, async (more, room, steps) => {
+    const race = new Race(kind, 1 + more, room)
+    for (const step of steps) {
+      race.take(step)
+      await race.take({ act: 'flush' })
+    }
+    await race.end()
+  })
+  await fc.assert(property, { numRuns: 100 })
 })
