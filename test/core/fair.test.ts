@@ -89,11 +89,11 @@ describe('fair', () => {
   test('asks for the share of a key anew when it comes back', async () => {
     let share = 1
     const order = new Order(busy({ share: (key) => (key === 'a' ? share : 1) }))
-    order.ask('aab')
-    share = 3
-    expect(await order.serve()).toBe('aba')
-    order.ask('aaaabbbb')
-    expect(await order.serve(6)).toBe('abaaba')
+    order.ask('aabbbb')
+    share = 4
+    expect(await order.serve(3)).toBe('aba')
+    order.ask('aaaa')
+    expect(await order.serve()).toBe('babaaab')
   })
 
   test('takes those without a key for one key', async () => {
