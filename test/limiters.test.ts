@@ -3,12 +3,15 @@ import {
   adaptiveLifo,
   all,
   BoundedSemaphore,
+  byPriority,
   codel,
+  fair,
   fifo,
   keyed,
   type Limiter,
   lifo,
   observed,
+  partitioned,
   type Queue,
   Semaphore,
 } from '@lineclear/core'
@@ -19,9 +22,14 @@ limiterContract('BoundedSemaphore', (permits, options) => new BoundedSemaphore(p
 queueContract('fifo()', fifo)
 queueContract('codel()', codel)
 queueContract('adaptiveLifo()', adaptiveLifo)
+queueContract('byPriority()', byPriority)
+queueContract('fair()', fair)
 // Where the contract asks for no queue, the order is open, so lifo has to do as well.
 limiterContract('BoundedSemaphore with lifo()', (permits, options) => {
   return new BoundedSemaphore(permits, { queue: lifo(), ...options })
+})
+limiterContract('partitioned', (limit, { queue, ...options } = {}) => {
+  return partitioned({ limit, shares: { gold: 1 }, ...options, queue: queue as number | undefined })
 })
 
 limiterContract('keyed, without a key', (permits, options) => {

@@ -16,7 +16,7 @@ describe('adaptiveLifo', () => {
   /** The order in which three are served when the queue has stood for so long, after a hold of so long. */
   async function orderAfter(ms: number, hold = 1): Promise<unknown[]> {
     const semaphore = semaphoreWith()
-    await holdFor(semaphore, hold)
+    for (let i = 0; i < 50; i++) await holdFor(semaphore, hold)
     const permit = take(semaphore)
     const order: unknown[] = []
     const waiters = [1, 2, 3].map((name) => noteOrder(semaphore, order, name))
@@ -45,10 +45,10 @@ describe('adaptiveLifo', () => {
     expect(await orderAfter(101)).toEqual([3, 2, 1])
   })
 
-  test('takes eight mean holds for standing, where that is more', async () => {
-    // The permit in the way is the second to be held, and counts for two hundredths.
-    expect(await orderAfter(7990, 1000)).toEqual([1, 2, 3])
-    expect(await orderAfter(9900, 1000)).toEqual([3, 2, 1])
+  test('takes three mean holds for standing, where that is more', async () => {
+    // The permit in the way counts for a fiftieth: 1000 + .02 x 2150 is 1043, and three times that 3129.
+    expect(await orderAfter(3000, 1000)).toEqual([1, 2, 3])
+    expect(await orderAfter(3150, 1000)).toEqual([3, 2, 1])
   })
 
   test('is in peace again when the queue has been empty', async () => {
@@ -127,14 +127,21 @@ describe('adaptiveLifo', () => {
     expect(await waiter.settled).toBe('timeout')
   })
 
-  test('lets them wait for ten mean holds, where that is more, in whole seconds', async () => {
+  test('lets them wait for thirty mean holds, where that is more, in whole seconds', async () => {
     const semaphore = semaphoreWith()
     expect(semaphore.timeout).toBe(5000)
-    await holdFor(semaphore, 620)
+    await holdFor(semaphore, 210)
     expect(semaphore.timeout).toBe(7000)
-    // (620 + .02 x (5620 - 620)) x 10
-    await holdFor(semaphore, 5620)
-    expect(semaphore.timeout).toBe(8000)
+  })
+
+  test('takes the plain mean of the first fifty holds, and then the latest for a fiftieth', async () => {
+    const semaphore = semaphoreWith()
+    await holdFor(semaphore, 10_000)
+    for (let i = 0; i < 49; i++) await holdFor(semaphore, 0)
+    expect(semaphore.timeout).toBe(6000)
+    // 200 + .02 x (5200 - 200), thirty times.
+    await holdFor(semaphore, 5200)
+    expect(semaphore.timeout).toBe(9000)
   })
 
   test('leaves the time-out to the semaphore and the request, where they say', async () => {
@@ -157,7 +164,7 @@ describe('adaptiveLifo', () => {
     permit.release()
     controller.abort()
     await waiter.settled
-    expect(semaphore.timeout).toBe(20_000)
+    expect(semaphore.timeout).toBe(60_000)
   })
 
   test('has no options that are none', () => {

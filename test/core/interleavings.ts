@@ -9,6 +9,7 @@ import {
   type Permit,
   RejectedError,
 } from '@lineclear/core'
+import * as disciplines from './disciplines.ts'
 import { VirtualClock } from './helpers.ts'
 import { Model } from './model.ts'
 import { microtasks, type SteppedPromise, step, withSteppedPromises } from './stepped-promise.ts'
@@ -148,7 +149,7 @@ class Run {
     const limit = inside.reduce((sum, weight) => sum + weight)
     const line = queue === 'lifo' ? lifo(room) : fifo(room)
     this.#semaphore = new BoundedSemaphore(limit, { queue: line, clock: this.#clock })
-    this.#model = new Model(limit, queue === 'lifo', room)
+    this.#model = new Model(limit, queue === 'lifo' ? disciplines.lifo() : disciplines.fifo(), room)
     this.#fifo = queue === 'fifo'
     this.#left = [...cast]
     this.#deeds = length

@@ -1,5 +1,14 @@
 import { getEventListeners } from 'node:events'
-import { type AcquireRequest, BoundedSemaphore, fifo, lifo, type Permit, type Queue } from '@lineclear/core'
+import {
+  type AcquireRequest,
+  BoundedSemaphore,
+  byPriority,
+  fair,
+  fifo,
+  lifo,
+  type Permit,
+  type Queue,
+} from '@lineclear/core'
 import { describe, expect, test } from 'vitest'
 import { Traces } from '../traces.ts'
 import { type Asked, ask, askTimes, flush, outcomes, take, VirtualClock } from './helpers.ts'
@@ -74,6 +83,8 @@ class Stay {
       push: (waiter) => queue.push(traces.note('waiter', waiter)),
       peek: () => queue.peek(),
       remove: (waiter) => queue.remove(waiter),
+      serve: (waiter) => (queue.serve === undefined ? queue.remove(waiter) : queue.serve(waiter)),
+      attach: (host) => queue.attach?.(host),
     }
   }
 }
@@ -175,6 +186,35 @@ describe('nothing is left of a request', () => {
     expect(outcomes(others)).toEqual(['pending', 'pending'])
     expect(getEventListeners(stay.lasting, 'abort')).toHaveLength(1)
     expect(stay.clock.timers).toBe(1)
+    expect(await stay.remains()).toEqual([])
+  })
+})
+
+describe.each<[string, (limit: number) => Queue]>([
+  ['byPriority', (limit) => byPriority({ limit, aging: 50 })],
+  ['fair', (limit) => fair({ limit })],
+])('nothing is left by %s of a request', (_, queue) => {
+  test('that waited and went in, gave up or timed out, while others of its key and priority wait', async () => {
+    const stay = new Stay(queue(100))
+    const others = [0, 1].map((priority) =>
+      ask(stay.semaphore, { priority, key: `${priority}`, timeout: 500 }),
+    )
+    for (const priority of [0, 1, 2]) {
+      stay.ask({ signal: stay.signal(), timeout: 100, priority, key: `${priority}` })
+      stay.ask({ signal: stay.lasting, timeout: 100, priority, key: `${priority}` })
+    }
+    stay.abort()
+    stay.clock.advance(100)
+    expect(await stay.traces.remains()).toEqual(['waiter', 'waiter'])
+    expect(outcomes(others)).toEqual(['pending', 'pending'])
+    expect(await stay.remains()).toEqual([])
+  })
+
+  test('that it refused, or that a newcomer evicted', async () => {
+    const stay = new Stay(queue(2))
+    for (const priority of [0, 0, 1, 1, 2, 0]) {
+      stay.ask({ signal: stay.signal(), timeout: 100, priority, key: `${priority}` })
+    }
     expect(await stay.remains()).toEqual([])
   })
 })

@@ -1,3 +1,15 @@
+/** Whom a queue serves and turns away, over the line of those who wait in the order they came. */
+export interface Discipline {
+  /** Lets the newcomer join the line. Returns whoever has no place, which is then not in the line. */
+  join(line: Caller[], newcomer: Caller, room: number): Caller | undefined
+  next(line: readonly Caller[], limit: number): Caller | undefined
+  /** Told who goes in from the line, when it is no longer there. */
+  serve?(served: Caller, line: readonly Caller[], limit: number): void
+  /** Told when somebody takes its permits, from the line or not, and when it gives them back. */
+  take?(caller: Caller): void
+  give?(caller: Caller): void
+}
+
 /**
  * What a BoundedSemaphore is to do, in arrays and plain loops. It knows callers by a number, and it
  * does nothing by itself: whoever runs it says when the microtask comes that tells the next waiter.
@@ -8,21 +20,21 @@ export class Model {
   readonly settled: [caller: number, how: string][] = []
   readonly drained: number[] = []
   limit: number
-  readonly #lifo: boolean
+  readonly #discipline: Discipline
   readonly #room: number
   #line: Caller[] = []
   /** They hold their permits, but may still give up. */
   #untold: Caller[] = []
   /** Somebody who had nobody behind it was handed a permit and told at once, and has yet to run. */
   #woken = false
-  #weights: number[] = []
+  readonly #callers: Caller[] = []
   #drains: number[] = []
   #now = 0
   #closed = false
 
-  constructor(limit: number, lifo: boolean, room: number) {
+  constructor(limit: number, discipline: Discipline, room: number) {
     this.limit = limit
-    this.#lifo = lifo
+    this.#discipline = discipline
     this.#room = room
   }
 
@@ -54,9 +66,15 @@ export class Model {
     return [...this.#line, ...this.#untold].some((caller) => caller.signal === signal)
   }
 
-  acquire(id: number, weight: number, timeout: number, signal: number | undefined, aborted: boolean): void {
-    this.#weights[id] = weight
-    const caller: Caller = { id, weight, signal, timeout, deadline: this.#now + timeout }
+  acquire(
+    id: number,
+    weight: number,
+    timeout: number,
+    signal: number | undefined,
+    aborted: boolean,
+    wants: Wants = {},
+  ): void {
+    const caller = this.#call(id, weight, timeout, signal, wants)
     if (this.#isTooHeavy(weight)) this.#settle(id, 'too heavy')
     else if (aborted) this.#settle(id, 'aborted')
     else if (this.#closed) this.#settle(id, 'closed')
@@ -66,17 +84,18 @@ export class Model {
   }
 
   /** Whether it gives a permit; `too heavy` if it throws. */
-  tryAcquire(id: number, weight: number, aborted: boolean): boolean | 'too heavy' {
-    this.#weights[id] = weight
+  tryAcquire(id: number, weight: number, aborted: boolean, wants: Wants = {}): boolean | 'too heavy' {
+    const caller = this.#call(id, weight, 0, undefined, wants)
     if (this.#isTooHeavy(weight)) return 'too heavy'
     const nobodyAhead = this.#line.length === 0 && !this.telling
     if (aborted || this.#closed || !nobodyAhead || !this.#fits(weight)) return false
-    this.inUse += weight
+    this.#take(caller)
     return true
   }
 
   release(id: number): void {
-    this.inUse -= this.#weights[id] ?? 0
+    const caller = this.#callers[id]
+    if (caller !== undefined) this.#give(caller)
     this.#serve()
   }
 
@@ -104,8 +123,10 @@ export class Model {
 
   close(): void {
     this.#closed = true
-    for (const { id } of this.#line) this.#settle(id, 'closed')
-    this.#line = []
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      this.#drop(next.id)
+      this.#settle(next.id, 'closed')
+    }
     this.#serve()
   }
 
@@ -126,6 +147,45 @@ export class Model {
     while (this.telling) this.tell()
   }
 
+  #call(
+    id: number,
+    weight: number,
+    timeout: number,
+    signal: number | undefined,
+    { priority = 0, key }: Wants,
+  ): Caller {
+    const caller = {
+      id,
+      weight,
+      signal,
+      timeout,
+      deadline: this.#now + timeout,
+      priority,
+      key,
+      came: this.#now,
+    }
+    this.#callers[id] = caller
+    return caller
+  }
+
+  #take(caller: Caller): void {
+    this.inUse += caller.weight
+    this.#discipline.take?.(caller)
+  }
+
+  #give(caller: Caller): void {
+    this.inUse -= caller.weight
+    this.#discipline.give?.(caller)
+  }
+
+  #next(): Caller | undefined {
+    return this.#discipline.next(this.#line, this.limit)
+  }
+
+  #drop(id: number): void {
+    this.#line = this.#line.filter((caller) => caller.id !== id)
+  }
+
   #isTooHeavy(weight: number): boolean {
     return this.limit > 0 && weight > this.limit
   }
@@ -144,14 +204,12 @@ export class Model {
       this.#admit(caller)
       return
     }
-    this.inUse += caller.weight
+    this.#take(caller)
     this.#settle(caller.id, 'permit')
   }
 
   #join(caller: Caller): void {
-    if (this.#lifo) this.#line.unshift(caller)
-    else this.#line.push(caller)
-    const loser = this.#line.length > this.#room ? this.#line.pop() : undefined
+    const loser = this.#discipline.join(this.#line, caller, this.#room)
     if (loser !== undefined) this.#settle(loser.id, loser === caller ? 'full' : 'evicted')
     this.#serve()
   }
@@ -161,20 +219,21 @@ export class Model {
     const inLine = this.#line.some((caller) => caller.id === id)
     // Of several that leave at once, the first may have made another the head, and that one too heavy.
     if (untold === undefined && !inLine) return
-    if (untold !== undefined) this.inUse -= untold.weight
+    if (untold !== undefined) this.#give(untold)
     this.#untold = this.#untold.filter((caller) => caller.id !== id)
-    this.#line = this.#line.filter((caller) => caller.id !== id)
+    this.#drop(id)
     this.#settle(id, why)
     this.#serve()
   }
 
   #serve(): void {
-    for (let next = this.#line[0]; next !== undefined; next = this.#line[0]) {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
       if (this.#isTooHeavy(next.weight)) {
-        this.#line.shift()
+        this.#drop(next.id)
         this.#settle(next.id, 'evicted')
       } else if (this.#fits(next.weight)) {
-        this.#line.shift()
+        this.#drop(next.id)
+        this.#discipline.serve?.(next, this.#line, this.limit)
         this.#admit(next)
       } else break
     }
@@ -182,7 +241,7 @@ export class Model {
   }
 
   #admit(caller: Caller): void {
-    this.inUse += caller.weight
+    this.#take(caller)
     if (caller.signal !== undefined || this.#untold.length > 0) {
       this.#untold.push(caller)
       return
@@ -196,10 +255,19 @@ export class Model {
   }
 }
 
-interface Caller {
+export interface Wants {
+  priority?: number | undefined
+  key?: string | undefined
+}
+
+export interface Caller {
   id: number
   weight: number
   signal: number | undefined
   timeout: number
   deadline: number
+  priority: number
+  key: string | undefined
+  /** When. */
+  came: number
 }

@@ -1,8 +1,8 @@
-// What the suites of .NET, tokio, golang.org/x/sync and anyio ask of theirs, where it concerns a single
+// What the suites of .NET, tokio, golang.org/x/sync, anyio, tower and chi ask of theirs, where it concerns a single
 // limiter. Where ours differs on purpose, the name says so.
-import { BoundedSemaphore, fifo, lifo, Semaphore } from '@lineclear/core'
+import { BoundedSemaphore, fifo, lifo, run, Semaphore } from '@lineclear/core'
 import { describe, expect, test } from 'vitest'
-import { ask, askTimes, flush, noteOrder, outcomes, take } from './helpers.ts'
+import { ask, askTimes, flush, noteOrder, outcomes, take, VirtualClock } from './helpers.ts'
 
 describe("as .NET's ConcurrencyLimiter", () => {
   test('a negative weight, or one above the limit, throws', async () => {
@@ -50,6 +50,50 @@ describe("as .NET's ConcurrencyLimiter", () => {
     const waiters = [1, 1, 3].map((weight) => ask(semaphore, { weight }))
     await flush()
     expect(outcomes(waiters)).toEqual(['evicted', 'pending', 'pending'])
+  })
+
+  test('a weight above the queue limit may wait, since that counts waiters, and evicts no more than one', async () => {
+    for (const [queue, expected] of [
+      [fifo(1), ['pending', 'full']],
+      [lifo(1), ['evicted', 'pending']],
+    ] as const) {
+      const semaphore = new BoundedSemaphore(3, { queue })
+      take(semaphore, { weight: 3 })
+      const waiters = [ask(semaphore), ask(semaphore, { weight: 3 })]
+      await flush()
+      expect(outcomes(waiters)).toEqual(expected)
+    }
+  })
+
+  test('newest first, a request above the limit fails and evicts none', async () => {
+    const semaphore = new BoundedSemaphore(2, { queue: lifo(1) })
+    take(semaphore)
+    const waiter = ask(semaphore, { weight: 2 })
+    expect(await ask(semaphore, { weight: 3 }).settled).toBeInstanceOf(RangeError)
+    expect(waiter.outcome).toBe('pending')
+  })
+
+  test('weight 0 waits in its turn behind those who wait', async () => {
+    const semaphore = new BoundedSemaphore(2)
+    take(semaphore)
+    const heavy = ask(semaphore, { weight: 2 })
+    const nothing = ask(semaphore, { weight: 0 })
+    await flush()
+    expect(outcomes([heavy, nothing])).toEqual(['pending', 'pending'])
+    expect(semaphore.tryAcquire({ weight: 0 })).toBeUndefined()
+  })
+
+  test('a cancel after the wait was over changes nothing', async () => {
+    const semaphore = new BoundedSemaphore(1, { queue: 1 })
+    const permit = take(semaphore)
+    const controller = new AbortController()
+    const waiter = ask(semaphore, { signal: controller.signal })
+    permit.release()
+    await waiter.settled
+    controller.abort()
+    expect(semaphore.inUse).toBe(1)
+    waiter.release()
+    expect(semaphore.value).toBe(1)
   })
 
   test.each([fifo(0), lifo(0)])(
@@ -260,5 +304,64 @@ describe("as anyio's", () => {
     permit.release()
     controller.abort()
     expect(await next.settled).toBe('permit')
+  })
+})
+
+describe("as tower's limits, where a permit comes back however the work ends", () => {
+  test.each<[string, () => unknown]>([
+    ['throws', () => thrower()],
+    ['rejects', () => Promise.reject(new Error('failed'))],
+    ['returns', () => 'done'],
+  ])('that %s', async (_, work) => {
+    const semaphore = new BoundedSemaphore(1)
+    await run(semaphore, work).catch(() => undefined)
+    expect(semaphore.value).toBe(1)
+  })
+
+  test('and when its block is left, whatever the reason', () => {
+    const semaphore = new BoundedSemaphore(1)
+    expect(() => {
+      using _permit = take(semaphore)
+      thrower()
+    }).toThrow('failed')
+    expect(semaphore.value).toBe(1)
+  })
+
+  test('and when all who wait go away', async () => {
+    const semaphore = new BoundedSemaphore(1)
+    const permit = take(semaphore)
+    const controller = new AbortController()
+    askTimes(3, semaphore, { signal: controller.signal })
+    controller.abort()
+    permit.release()
+    await flush()
+    expect([semaphore.value, semaphore.waiting]).toEqual([1, 0])
+  })
+
+  function thrower(): never {
+    throw new Error('failed')
+  }
+})
+
+describe("as chi's Throttle", () => {
+  test('40 through 10 permits and 50 places all get in', async () => {
+    const semaphore = new BoundedSemaphore(10, { queue: 50 })
+    const visits = Array.from({ length: 40 }, () => run(semaphore, () => flush()))
+    expect(semaphore.inUse).toBe(10)
+    await Promise.all(visits)
+    expect([semaphore.value, semaphore.waiting]).toEqual([10, 0])
+  })
+
+  test('those who wait for too long are turned away, and those beyond the places at once', async () => {
+    const clock = new VirtualClock()
+    const semaphore = new BoundedSemaphore(10, { queue: 50, timeout: 1000, clock })
+    const all = askTimes(70, semaphore)
+    await flush()
+    const expected = [Array(10).fill('permit'), Array(50).fill('pending'), Array(10).fill('full')].flat()
+    expect(outcomes(all)).toEqual(expected)
+    clock.advance(1000)
+    await flush()
+    expect(outcomes(all.slice(10, 60))).toEqual(Array(50).fill('timeout'))
+    expect([semaphore.inUse, semaphore.waiting]).toEqual([10, 0])
   })
 })

@@ -1,10 +1,10 @@
 import { getEventListeners } from 'node:events'
-import { BoundedSemaphore, fifo, lifo } from '@lineclear/core'
+import { BoundedSemaphore, byPriority, fair, fifo, lifo } from '@lineclear/core'
 import { describe, expect, test, vi } from 'vitest'
 import { type Asked, ask, askTimes, flush, take, VirtualClock } from './helpers.ts'
 
 // Anything quadratic takes minutes here; the limit only has to tell that from a slow machine.
-describe('with a very long queue', { timeout: 10_000 }, () => {
+describe('with a very long queue', { timeout: 30_000 }, () => {
   const full = (options = {}): BoundedSemaphore => {
     const semaphore = new BoundedSemaphore(1, options)
     take(semaphore)
@@ -22,11 +22,16 @@ describe('with a very long queue', { timeout: 10_000 }, () => {
     { kind: 'fifo', make: fifo, how: 'from the end', place: fromTheEnd },
     { kind: 'fifo', make: fifo, how: 'all over', place: allOver },
     { kind: 'lifo', make: lifo, how: 'all over', place: allOver },
+    { kind: 'byPriority', make: byPriority, how: 'all over', place: allOver },
+    { kind: 'fair', make: fair, how: 'all over', place: allOver },
   ])('100,000 waiters of a $kind abort, $how', async ({ make, place }) => {
     const semaphore = full({ queue: make() })
     const reason = new Error('left')
     const controllers = Array.from({ length: 100_000 }, () => new AbortController())
-    const waiters = controllers.map(({ signal }) => ask(semaphore, { signal }))
+    // Each has a priority and a key of its own, for queues that look at them.
+    const waiters = controllers.map(({ signal }, i) => {
+      return ask(semaphore, { signal, priority: allOver(i), key: `${i}` })
+    })
     expect(semaphore.waiting).toBe(100_000)
     for (let i = 0; i < 100_000; i++) controllers[place(i)]?.abort(reason)
     expect(semaphore.waiting).toBe(0)
@@ -85,11 +90,15 @@ describe('with a very long queue', { timeout: 10_000 }, () => {
     expect(clock.timersSet).toBe(1)
   })
 
-  test('100,000 waiters go through one permit', async () => {
-    const semaphore = full()
+  test.each([
+    { kind: 'fifo', make: fifo },
+    { kind: 'byPriority', make: byPriority },
+    { kind: 'fair', make: fair },
+  ])('100,000 waiters of a $kind go through one permit', async ({ make }) => {
+    const semaphore = full({ queue: make() })
     let served = 0
     for (let i = 0; i < 100_000; i++) {
-      void semaphore.acquire().then((permit) => {
+      void semaphore.acquire({ priority: allOver(i), key: `${i}` }).then((permit) => {
         served++
         permit.release()
       })

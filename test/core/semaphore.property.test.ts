@@ -1,8 +1,20 @@
-import { BoundedSemaphore, fifo, lifo, type Permit, RejectedError } from '@lineclear/core'
+import {
+  BoundedSemaphore,
+  byPriority,
+  type Clock,
+  fair,
+  fifo,
+  lifo,
+  type Permit,
+  partitioned,
+  type Queue,
+  RejectedError,
+} from '@lineclear/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import * as disciplines from './disciplines.ts'
 import { flush, thrownBy, VirtualClock } from './helpers.ts'
-import { Model } from './model.ts'
+import { type Discipline, Model } from './model.ts'
 
 // Time passes in steps of 7 ms and no two time-outs leave the same remainder, so that no two waiters
 // with different time-outs ever expire at the same instant, where either order would do.
@@ -13,20 +25,89 @@ const weight = fc.nat(3)
 const signal = fc.option(fc.constantFrom(...SIGNALS), { nil: undefined })
 const timeout = fc.constantFrom(...TIMEOUTS)
 
-type Kind = 'fifo' | 'lifo'
+interface Kind {
+  name: string
+  runs: number
+  make: (limit: number, room: number, clock: Clock) => BoundedSemaphore
+  discipline: (limit: number) => Discipline
+}
+
+const SHARES: Record<string, number> = { a: 1, b: 2, c: 5 }
+const share = (key: string | undefined): number => SHARES[key ?? ''] ?? 1
+/** As many of the shares as there are permits for. */
+const sharesOf = (limit: number): Record<string, number> => ({
+  a: Math.min(limit, 1),
+  b: Math.min(Math.max(limit - 1, 0), 1),
+})
+
+const KINDS: Kind[] = [
+  kind('fifo', (limit) => fifo(limit), disciplines.fifo, 1000),
+  kind('lifo', (limit) => lifo(limit), disciplines.lifo, 1000),
+  kind(
+    'byPriority',
+    (limit) => byPriority({ limit }),
+    () => disciplines.byPriority(Infinity, 0),
+  ),
+  kind(
+    'byPriority with a floor',
+    (limit) => byPriority({ limit, floor: 1 }),
+    () => disciplines.byPriority(Infinity, 1),
+  ),
+  kind(
+    'byPriority with aging',
+    (limit) => byPriority({ limit, aging: 10, floor: 1 }),
+    () => disciplines.byPriority(10, 1),
+  ),
+  kind(
+    'byPriority with aging 0',
+    (limit) => byPriority({ limit, aging: 0 }),
+    () => disciplines.byPriority(0, 0),
+  ),
+  kind(
+    'fair',
+    (limit) => fair({ limit, share }),
+    () => disciplines.fair(share),
+  ),
+  {
+    name: 'partitioned',
+    runs: 500,
+    make: (limit, queue, clock) => partitioned({ limit, shares: sharesOf(limit), queue, clock }),
+    discipline: (limit) => disciplines.partitioned(sharesOf(limit)),
+  },
+]
+
+function kind(name: string, queue: (room: number) => Queue, discipline: () => Discipline, runs = 500): Kind {
+  const make = (limit: number, room: number, clock: Clock): BoundedSemaphore =>
+    new BoundedSemaphore(limit, { queue: queue(room), clock })
+  return { name, runs, make, discipline }
+}
+
+interface Asks {
+  weight: number
+  signal: number | undefined
+  priority: number
+  key: string | undefined
+}
 
 type Step =
-  | { act: 'acquire'; weight: number; signal: number | undefined; timeout: number }
-  | { act: 'tryAcquire'; weight: number; signal: number | undefined }
+  | (Asks & { act: 'acquire'; timeout: number })
+  | (Asks & { act: 'tryAcquire' })
   | { act: 'release' | 'releaseAgain'; which: number }
   | { act: 'abort'; signal: number; renew: boolean }
   | { act: 'advance'; ms: number }
   | { act: 'resize'; limit: number }
   | { act: 'close' | 'drain' | 'flush' }
 
+const asks = {
+  weight,
+  signal,
+  priority: fc.constantFrom(0, -0, 1, 2, 0.5, Infinity, -Infinity),
+  key: fc.constantFrom(undefined, 'a', 'b', 'c'),
+}
+
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ act: fc.constant('acquire'), weight, signal, timeout }) },
-  { weight: 3, arbitrary: fc.record({ act: fc.constant('tryAcquire'), weight, signal }) },
+  { weight: 12, arbitrary: fc.record({ act: fc.constant('acquire'), ...asks, timeout }) },
+  { weight: 3, arbitrary: fc.record({ act: fc.constant('tryAcquire'), ...asks }) },
   { weight: 8, arbitrary: fc.record({ act: fc.constant('release'), which: fc.nat(9) }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant('releaseAgain'), which: fc.nat(9) }) },
   {
@@ -59,9 +140,8 @@ class Race {
 
   constructor(kind: Kind, limit: number, room: number) {
     this.#kind = kind
-    this.#model = new Model(limit, kind === 'lifo', room)
-    const queue = kind === 'lifo' ? lifo(room) : fifo(room)
-    this.#semaphore = new BoundedSemaphore(limit, { queue, clock: this.#clock })
+    this.#model = new Model(limit, kind.discipline(limit), room)
+    this.#semaphore = kind.make(limit, room, this.#clock)
   }
 
   /** No microtask runs except in a flush. */
@@ -104,16 +184,16 @@ class Race {
     expect(this.#drained).toEqual(this.#model.drained)
     // Nobody overtakes: whoever entered came after all who entered before.
     const entered = this.#settled.filter(([, how]) => how === 'permit').map(([id]) => id)
-    if (this.#kind === 'fifo') expect(entered).toEqual(entered.toSorted((a, b) => a - b))
+    if (this.#kind.name === 'fifo') expect(entered).toEqual(entered.toSorted((a, b) => a - b))
   }
 
   #act(step: Exclude<Step, { act: 'flush' }>): void {
     switch (step.act) {
       case 'acquire':
-        this.#acquire(step.weight, step.timeout, step.signal)
+        this.#acquire(step, step.timeout)
         break
       case 'tryAcquire':
-        this.#tryAcquire(step.weight, step.signal)
+        this.#tryAcquire(step)
         break
       case 'release':
         this.#release(step.which)
@@ -142,26 +222,27 @@ class Race {
     }
   }
 
-  #acquire(weight: number, timeout: number, index: number | undefined): void {
+  #acquire({ weight, signal: index, priority, key }: Asks, timeout: number): void {
     const id = this.#nextId++
     const source = index === undefined ? undefined : this.#signals[index]
     const signal = source?.controller.signal
     this.#acquires++
-    this.#semaphore.acquire({ weight, timeout, signal }).then(
+    this.#semaphore.acquire({ weight, timeout, signal, priority, key }).then(
       (permit) => {
         this.#settled.push([id, 'permit'])
         this.#held.push({ id, permit })
       },
       (error) => this.#settled.push([id, nameOf(error, signal)]),
     )
-    this.#model.acquire(id, weight, timeout, source?.id, signal?.aborted ?? false)
+    const aborted = signal?.aborted ?? false
+    this.#model.acquire(id, weight, timeout, source?.id, aborted, { priority, key })
   }
 
-  #tryAcquire(weight: number, index: number | undefined): void {
+  #tryAcquire({ weight, signal: index, priority, key }: Asks): void {
     const id = this.#nextId++
     const signal = index === undefined ? undefined : this.#signals[index]?.controller.signal
-    const expected = this.#model.tryAcquire(id, weight, signal?.aborted ?? false)
-    const attempt = (): Permit | undefined => this.#semaphore.tryAcquire({ weight, signal })
+    const expected = this.#model.tryAcquire(id, weight, signal?.aborted ?? false, { priority, key })
+    const attempt = (): Permit | undefined => this.#semaphore.tryAcquire({ weight, signal, priority, key })
     if (expected === 'too heavy') {
       expect(nameOf(thrownBy(attempt), signal)).toBe('too heavy')
       return
@@ -200,8 +281,25 @@ function nameOf(error: unknown, signal: AbortSignal | undefined): string {
   return signal?.aborted && error === signal.reason ? 'aborted' : String(error)
 }
 
-const kinds: Kind[] = ['fifo', 'lifo']
-test.each(kinds)('a BoundedSemaphore with %s does what the model does, whatever happens', async (kind) => {
+/** They come and go, and nothing else: so many come that a line stands. */
+const coming: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc.record({ act: fc.constant('acquire'), ...asks, timeout: fc.constant(Infinity) }),
+  },
+  { weight: 6, arbitrary: fc.record({ act: fc.constant('release'), which: fc.nat(9) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      act: fc.constant('abort'),
+      signal: fc.constantFrom(...SIGNALS),
+      renew: fc.constant(true),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ act: fc.constant('advance'), ms: fc.nat(4).map((n) => 7 * n) }) },
+)
+
+test.each(KINDS)('a BoundedSemaphore with $name does what the model does, whatever happens', async (kind) => {
   const room = fc.constantFrom(0, 1, 2, 4, Infinity)
   const steps = fc.array(step, { size: 'max', maxLength: 60 })
   const property = fc.asyncProperty(fc.nat(3), room, steps, async (limit, room, steps) => {
@@ -212,5 +310,19 @@ test.each(kinds)('a BoundedSemaphore with %s does what the model does, whatever 
     }
     await race.end()
   })
-  await fc.assert(property, { numRuns: 1000 })
+  await fc.assert(property, { numRuns: kind.runs })
+})
+
+test.each(KINDS)('and so does one with $name and a long line', async (kind) => {
+  const room = fc.constantFrom(5, 8, 12, Infinity)
+  const steps = fc.array(coming, { size: 'max', maxLength: 150 })
+  const property = fc.asyncProperty(fc.nat({ max: 2 }), room, steps, async (more, room, steps) => {
+    const race = new Race(kind, 1 + more, room)
+    for (const step of steps) {
+      race.take(step)
+      await race.take({ act: 'flush' })
+    }
+    await race.end()
+  })
+  await fc.assert(property, { numRuns: 100 })
 })

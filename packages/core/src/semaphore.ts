@@ -228,7 +228,12 @@ export class Semaphore implements Limiter {
     }
     const timeout = request?.timeout ?? this.timeout ?? Infinity
     if (timeout === 0) return Promise.reject(this.#rejection('timeout'))
-    const loser = this.#queue.push(waiter)
+    let loser: Waiter | undefined
+    try {
+      loser = this.#queue.push(waiter)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     if (loser === waiter) return Promise.reject(this.#rejection('full'))
     const promise = waiter.promise()
     if (loser !== undefined) this.#reject(loser, this.#rejection('evicted'))

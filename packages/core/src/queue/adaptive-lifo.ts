@@ -12,18 +12,18 @@ export interface AdaptiveLifoOptions {
 /** How much one hold counts in the mean. */
 const WEIGHT = 0.02
 /** A queue that has not been empty for so many mean holds stands; and so many ms at least. */
-const STANDING_HOLDS = 8
+const STANDING_HOLDS = 3
 const STANDING_LEAST = 100
 /** The longest wait: so many mean holds; and so many ms at least. */
-const PATIENCE_HOLDS = 10
+const PATIENCE_HOLDS = 30
 const PATIENCE_LEAST = 5000
 
 /**
  * First come, first served, while the queue is empty now and then; the newest first while it stands.
  * In peace nobody is overtaken; in overload those are served who are still there, and not those who
- * are about to give up. A queue counts as standing when it has not been empty for 8 mean holds, at least
+ * are about to give up. A queue counts as standing when it has not been empty for 3 mean holds, at least
  * 100 ms. Full, it evicts the oldest waiter while it stands, and refuses the newcomer otherwise. Who has
- * waited for 10 mean holds, at least 5 s, is turned away, unless the semaphore or the request says
+ * waited for 30 mean holds, at least 5 s, is turned away, unless the semaphore or the request says
  * otherwise.
  *
  * After "Fail at Scale" (Maurer, ACM Queue 13/8, 2015), with its constants scaled to the time that permits
@@ -40,7 +40,8 @@ class AdaptiveLifo implements Queue {
   readonly #limit: number | undefined
   #host!: QueueHost
   /** Mean hold in ms, exponentially weighted. */
-  #hold: number | undefined
+  #hold = 0
+  #holds = 0
   /** When it was empty last. */
   #emptyUntil = 0
 
@@ -65,7 +66,7 @@ class AdaptiveLifo implements Queue {
 
   get timeout(): number {
     // In whole seconds: each time-out has a timer of its own.
-    const patience = Math.ceil(((this.#hold ?? 0) * PATIENCE_HOLDS) / 1000) * 1000
+    const patience = Math.ceil((this.#hold * PATIENCE_HOLDS) / 1000) * 1000
     return Math.max(PATIENCE_LEAST, patience)
   }
 
@@ -93,7 +94,9 @@ class AdaptiveLifo implements Queue {
 
   released(hold: number | undefined): void {
     if (hold === undefined) return
-    this.#hold = this.#hold === undefined ? hold : this.#hold + WEIGHT * (hold - this.#hold)
+    this.#holds++
+    // The plain mean of the first fifty, lest the first one count for too much.
+    this.#hold += Math.max(WEIGHT, 1 / this.#holds) * (hold - this.#hold)
   }
 
   #most(): number {
@@ -101,7 +104,7 @@ class AdaptiveLifo implements Queue {
   }
 
   #stands(): boolean {
-    const standing = Math.max(STANDING_LEAST, STANDING_HOLDS * (this.#hold ?? 0))
+    const standing = Math.max(STANDING_LEAST, STANDING_HOLDS * this.#hold)
     return this.size > 0 && this.#host.clock.now() - this.#emptyUntil > standing
   }
 }

@@ -11,7 +11,8 @@ export interface Queue {
 
   /**
    * Lets a newcomer join. Returns whoever has no place, the newcomer or somebody already waiting,
-   * which is then no longer in the queue; or `undefined` when there is room for all.
+   * which is then no longer in the queue; or `undefined` when there is room for all. An error it throws
+   * is the newcomer's, which is then not in the queue either.
    */
   push(newcomer: Waiter): Waiter | undefined
 
