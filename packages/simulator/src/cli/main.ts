@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { pipeline, type Readable } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { createGunzip } from 'node:zlib'
@@ -7,6 +7,7 @@ import type { Queue } from '@lineclear/core'
 import { readQueue } from './candidates.ts'
 import { compare, comparison } from './compare.ts'
 import { Field } from './field.ts'
+import { htmlPage } from './html.ts'
 import { readAccessLog } from './log/access-log.ts'
 import { advise, type NamedSetting } from './log/report.ts'
 import { readScenario, type ScenarioFile } from './scenario-file.ts'
@@ -18,6 +19,7 @@ const USAGE = `lineclear-simulate: what would a load do to these limits?
 
 With a scenario:
   --seed <number>            another seed than the file's
+  --html <file>              write a page with plots over time as well
 
 With a log (Combined Log Format with a duration at the end, or JSON lines; .gz too, - for standard input):
   --max-wait <ms>            what a request may wait without harm; default 100
@@ -41,6 +43,7 @@ export async function main(args: readonly string[], print: (text: string) => voi
       options: {
         from: { type: 'string' },
         seed: { type: 'string' },
+        html: { type: 'string' },
         'max-wait': { type: 'string' },
         permits: { type: 'string' },
         queue: { type: 'string' },
@@ -66,7 +69,12 @@ export async function main(args: readonly string[], print: (text: string) => voi
     }
     const file = await scenarioFrom(path)
     if (values.seed !== undefined) file.scenario.seed = numberFrom('--seed', values.seed)
-    print(comparison(file.name, await compare(file)))
+    const outcomes = await compare(file)
+    print(comparison(file.name, outcomes))
+    if (values.html !== undefined) {
+      await writeFile(values.html, htmlPage(file.name, outcomes))
+      print(`\nplots: ${values.html}`)
+    }
     return 0
   } catch (error) {
     if (!(error instanceof Error)) throw error

@@ -28,10 +28,11 @@ export interface Replay {
  */
 export async function replay(
   log: AccessLog,
-  { permits, queue = adaptiveLifo, queueTimeout, load = 1 }: Setting,
+  setting: Setting,
   bound: number,
-  most = Infinity,
+  most: number = Infinity,
 ): Promise<Replay | undefined> {
+  const { permits, queue = adaptiveLifo, queueTimeout, load = 1 } = setting
   let slow = 0
   const duration = Math.max(1, (log.arrivals.at(-1) ?? 0) / load)
   try {
