@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -174,4 +174,66 @@ test('figures have three digits and percentages are never rounded to all or noth
     ].map(([part = 0, whole = 0]) => percent(part, whole)),
   ).toEqual(['0 %', '< 0.01 %', '12.5 %', '0.3 %', '> 99.99 %', '100 %', '-'])
   expect(table(['', 'b'], [['aa', '1']])).toBe('    b\n--  -\naa  1')
+})
+
+describe('the page', () => {
+  const page = async (changes: object = {}): Promise<string> => {
+    const path = join(folder, 'page.html')
+    const [status, printed] = await run(file('page.json', { ...overload, ...changes }), '--html', path)
+    expect([status, printed.split('\n').at(-1)]).toEqual([0, `plots: ${path}`])
+    return readFileSync(path, 'utf8')
+  }
+
+  test('has a plot of each over time, with a line for each candidate', async () => {
+    const html = await page()
+    for (const title of [
+      'Offered',
+      'Goodput',
+      'In use, and the limit',
+      'Waiting',
+      'Refused',
+      'Latency, p50',
+      'Latency, p99',
+    ]) {
+      expect(html).toContain(`<figcaption>${title} `)
+    }
+    expect(html.match(/<svg/g)).toHaveLength(7)
+    expect(html.match(/class="line common"/g)).toHaveLength(1)
+    for (const candidate of [0, 1, 2, 3]) {
+      expect(html.match(new RegExp(`class="line c${candidate}"`, 'g'))).toHaveLength(6)
+    }
+    expect(html).not.toContain('NaN')
+    expect(html).not.toContain('Infinity')
+    expect(html).not.toContain('undefined')
+  })
+
+  test('draws what was simulated, to scale', async () => {
+    const requests = [0, 0, 2500].map((at) => ({ at, service: 500 }))
+    const html = await page({
+      duration: 4000,
+      arrivals: { kind: 'trace', requests },
+      server: undefined,
+      candidates: [{ permits: 5 }],
+    })
+    const [, inUse] = /In use.*?class="line c0" d="(.*?)"/s.exec(html) ?? []
+    // One of 6 permits on average in the first second, none in the second, half of one in the third.
+    expect(inUse).toBe('M137.5 163.3L300.5 194L463.5 178.7L626.5 194')
+  })
+
+  test('needs nothing from anywhere', async () => {
+    const html = await page()
+    expect(html).not.toMatch(/https?:|src=|href=|@import|url\(/)
+  })
+
+  test('shows names as they are', async () => {
+    const html = await page({ name: '<b>"x" & y', candidates: [{ name: '</script><i>', permits: 1 }] })
+    expect(html).toContain('<h1>&#60;b&#62;&#34;x&#34; &#38; y</h1>')
+    expect(html).not.toContain('<i>')
+    expect(html.match(/<\/script>/g)).toHaveLength(1)
+  })
+
+  test('stays small however long the time is', async () => {
+    const html = await page({ duration: 20_000, bucket: 1, arrivals: { kind: 'poisson', rate: 50 } })
+    expect(html.length).toBeLessThan(400_000)
+  })
 })

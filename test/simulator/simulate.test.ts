@@ -96,6 +96,27 @@ describe('a simulation', () => {
     expect(await shown(noLimit)).toEqual(one)
   })
 
+  test('draws all that is random from its seed', async () => {
+    const drawn = async (seed: number, of: (attempt: AttemptRecord) => unknown): Promise<unknown> =>
+      (
+        await records(
+          { ...overload, seed, duration: 100, clients: { key: keys(9), weight: () => 1 } },
+          noLimit,
+        )
+      )
+        .sort((a, b) => a.id - b.id)
+        .slice(0, 20)
+        .map(of)
+    for (const of of [
+      ({ at }: AttemptRecord) => at,
+      ({ work }: AttemptRecord) => work,
+      ({ key }: AttemptRecord) => key,
+    ]) {
+      expect(await drawn(1, of)).toEqual(await drawn(1, of))
+      expect(await drawn(1, of)).not.toEqual(await drawn(2, of))
+    }
+  })
+
   test('tells the same with the platform’s AbortSignals', async () => {
     const scenario = { ...overload, duration: 2000 }
     for (const makeLimiter of [semaphore(20, 1000, 200), newestFirst]) {
@@ -276,6 +297,47 @@ describe('clients', () => {
       clients: { whenLeft },
     }
     expect(await ends(scenario, semaphore(1))).toEqual(expected)
+  })
+
+  test('that leave the line make room in it', async () => {
+    const arrivals = trace([
+      { at: 0, service: 100 },
+      { at: 10, service: 10, patience: 50 },
+      { at: 70, service: 10 },
+    ])
+    expect(await ends({ duration: 1000, arrivals }, semaphore(1, 1))).toEqual([
+      '1 left at 60',
+      '0 answered at 100',
+      '2 answered at 110',
+    ])
+  })
+
+  test('that leave a line inside of the server are not worked for', async () => {
+    const arrivals = trace([
+      { at: 0, service: 100 },
+      { at: 10, service: 50, patience: 20 },
+      { at: 20, service: 10 },
+    ])
+    const scenario: Scenario = { duration: 1000, arrivals, server: pool(1), clients: { whenLeft: 'cancel' } }
+    expect(await ends(scenario, noLimit)).toEqual(['1 late at 30', '0 answered at 100', '2 answered at 110'])
+  })
+
+  test('that left never start, even if the limiter did not listen; their permits go back', async () => {
+    const deaf: MakeLimiter = (surroundings) => {
+      const inner = semaphore(1)(surroundings) as Limiter
+      return { tryAcquire: () => inner.tryAcquire(), acquire: () => inner.acquire() }
+    }
+    const arrivals = trace([
+      { at: 0, service: 100 },
+      { at: 10, service: 50, patience: 20 },
+      { at: 20, service: 10 },
+    ])
+    const found = await records({ duration: 1000, arrivals }, deaf)
+    expect(found.map(({ id, outcome, admittedAt }) => [id, outcome, admittedAt])).toEqual([
+      [1, 'left', undefined],
+      [0, 'answered', 0],
+      [2, 'answered', 100],
+    ])
   })
 
   test('that leave count as wasted work, and the limiter is told', async () => {

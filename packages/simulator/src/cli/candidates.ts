@@ -54,7 +54,7 @@ export function readCandidate(field: Field): NamedLimiter {
 
 const NO_TIME: Clock = { now: () => 0, setTimer: () => () => {} }
 
-function readQueue(field: Field): Queue {
+export function readQueue(field: Field): Queue {
   if (!field.given) return adaptiveLifo()
   if (typeof field.value === 'number') return field.make(() => fifo({ limit: field.number() }))
   const kind = field.get('kind').one(...Object.keys(QUEUES))

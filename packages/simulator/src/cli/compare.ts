@@ -19,7 +19,7 @@ export async function compare({ scenario, candidates }: ScenarioFile): Promise<O
   return outcomes
 }
 
-const COLUMNS: readonly (readonly [head: string, cell: (result: Result) => string])[] = [
+export const COLUMNS: readonly (readonly [head: string, cell: (result: Result) => string])[] = [
   ['goodput/s', ({ goodput }) => figure(Math.round(goodput * 10) / 10)],
   ['in time', ({ succeeded, offered }) => percent(succeeded, offered)],
   ['refused', (result) => percent(refusedIn(result), result.attempts)],
