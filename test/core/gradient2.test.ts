@@ -82,8 +82,10 @@ describe('a window', () => {
     expect(give(algorithm, 50, { now: 500 })).toBe(100)
     expect(give(algorithm, 1, { now: 1499 })).toBe(100)
     expect(give(algorithm, 1, { now: 1500 })).toBe(101)
-    expect(give(algorithm, 9, { now: 5000 })).toBe(101)
-    expect(give(algorithm, 1, { now: 5000 })).toBe(102)
+    expect(give(algorithm, 20, { now: 2499 })).toBe(101)
+    expect(give(algorithm, 1, { now: 2500 })).toBe(102)
+    expect(give(algorithm, 9, { now: 5000 })).toBe(102)
+    expect(give(algorithm, 1, { now: 5000 })).toBe(103)
   })
 
   test('leaves out permits that were ignored, or held for less than 0.1 ms', () => {

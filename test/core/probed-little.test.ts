@@ -132,12 +132,74 @@ describe('probedLittle', () => {
     expect(first({ inUse: 1, waiting: 1 })).toBe(2)
   })
 
-  test('learns what a permit takes alone while hardly any are in use', () => {
-    const feed = new Feed(probedLittle(SHORT), 4)
-    feed.releases(5, 60, { inUse: 2 })
-    // The first window that binds probes all the same, and then 100 counts against 60.
-    feed.releases(4, 100)
-    expect(feed.limit).toBe(2)
+  // A little above the tolerance, so that the limit never is a hair more than 100, which takes 101.
+  const LONG = 165.01
+
+  /** At a limit of 100, where a permit takes 100 ms at half of it, in the window before its second probe. */
+  function beforeSecondProbe(): Feed {
+    const feed = new Feed(probedLittle({ probeEvery: 8 }), 100)
+    feed.releases(1 + 100, LONG)
+    feed.releases(1 + 100 + 50, 100)
+    feed.releases(2 * 100 + 7 * 100, LONG)
+    return feed
+  }
+
+  /** The second probe, at half of the limit, and what is left out after it. */
+  function secondProbe(holdAtHalf: number): Feed {
+    const feed = beforeSecondProbe()
+    expect(feed.releases(100, LONG).at(-1)).toBe(50)
+    feed.releases(1 + 100 + 50, holdAtHalf)
+    feed.releases(2 * 100, LONG)
+    return feed
+  }
+
+  test('moves its base three tenths of the way to what a later probe finds', () => {
+    const feed = secondProbe(110)
+    expect(feed.limit).toBe(100)
+    feed.releases(100, LONG * 1.1 ** 0.3)
+    expect(feed.limit).toBe(100)
+  })
+
+  test('moves it six tenths where that is far off, and probes again three windows later', () => {
+    const feed = secondProbe(200)
+    for (const probes of [false, false, true]) {
+      expect(feed.releases(100, LONG * 2 ** 0.6).at(-1)).toBe(probes ? 50 : 100)
+    }
+  })
+
+  test('moves it three tenths of the way to what a permit takes while hardly any are in use', () => {
+    const feed = secondProbe(100)
+    feed.releases(100, 50, { inUse: 49 })
+    feed.releases(100, 10, { inUse: 51 })
+    feed.releases(100, LONG * 0.5 ** 0.3)
+    expect(feed.limit).toBe(100)
+  })
+
+  test('lowers the limit to .7 where a later probe finds it too high, and probes again four windows later', () => {
+    const feed = secondProbe(80)
+    expect(feed.limit).toBe(70)
+    for (const probes of [false, false, false, true]) {
+      const limit = feed.limit
+      expect(feed.releases(100, LONG * 0.8 ** 0.3).at(-1)).toBe(probes ? 35 : limit)
+    }
+  })
+
+  test('is not surprised again before the fourth window after a probe', () => {
+    const feed = secondProbe(100)
+    const limits = [1, 2, 3, 4, 5].map(() => feed.releases(100, 400).at(-1) as number)
+    expect(limits.slice(0, 4)).toEqual([84, 70, 59, 50].map((limit) => expect.closeTo(limit, -0.5)))
+    expect(limits[4]).toBe(Math.ceil((limits[3] as number) / 2))
+  })
+
+  test.each([
+    ['does not bind', { inUse: 1 }, 2],
+    ['is dropped', { outcome: 'dropped' }, 4],
+  ] as const)('learns nothing from a probe that %s, and probes again', (_, fields, measured) => {
+    const feed = probing()
+    feed.releases(1 + 4 + measured, 50, fields)
+    expect(feed.limit).toBe(4)
+    feed.releases(8, 100)
+    expect(feed.releases(4, 100)).toEqual([4, 4, 4, 2])
   })
 
   test('takes no lucky window for a new base, but two', () => {

@@ -13,8 +13,8 @@ describe('vegas', () => {
   test('moves by how many queue, as the hold against the shortest one shows', () => {
     const window = windowed()
     expect(window({ hold: 10 })).toBe(20)
-    // None queues: six more. 1.2, so 2: one more. 3.5, so 4: as it is. 13.5, so 14: one less.
-    expect([10, 10.5, 11.5, 20].map((hold) => window({ hold }))).toEqual([26, 27, 27, 26])
+    // None queues: six more. 1.2, so 2: one more. 2.7, so 3, and 5.6, so 6: as it is. 13.5: one less.
+    expect([10, 10.5, 11.1, 12.6, 20].map((hold) => window({ hold }))).toEqual([26, 27, 27, 27, 26])
   })
 
   test('moves in steps of the logarithm of the limit', () => {
