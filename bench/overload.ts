@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { codel, fifo, lifo } from '@lineclear/core'
+import { adaptive, adaptiveLifo, BoundedSemaphore, codel, fifo, lifo, probedLittle } from '@lineclear/core'
 import { keepPermit, limit } from '@lineclear/express'
 import express, { type RequestHandler } from 'express'
 import { Child, serve } from './child.ts'
@@ -23,6 +23,10 @@ const candidates: Record<string, () => RequestHandler | undefined> = {
   'lifo(1000)': () => limit({ permits, queue: lifo(1000) }),
   'codel()': () => limit({ permits, queue: codel({ limit: 1000 }) }),
   'the default': () => limit({ permits }),
+  'probedLittle()': () => {
+    const semaphore = new BoundedSemaphore(permits, { queue: adaptiveLifo() })
+    return limit({ limiter: adaptive(semaphore, probedLittle()) })
+  },
 }
 
 interface Outcome {
