@@ -1,19 +1,25 @@
 import {
   type AcquireRequest,
+  adaptive,
   adaptiveLifo,
+  aimd,
   all,
   BoundedSemaphore,
   byPriority,
   codel,
   fair,
   fifo,
+  gradient2,
   keyed,
+  type LimitAlgorithm,
   type Limiter,
   lifo,
   observed,
   partitioned,
+  probedLittle,
   type Queue,
   Semaphore,
+  vegas,
 } from '@lineclear/core'
 import { limiterContract } from './limiter-contract.ts'
 
@@ -64,6 +70,18 @@ limiterContract('observed', (permits, options) => {
 limiterContract('observed, with one method', (permits, options) => {
   return observed(new BoundedSemaphore(permits, options), { queued: told })
 })
+
+// The limit stays where it starts: the contract counts permits.
+const steady: () => LimitAlgorithm = () => ({ start: (limit) => limit, update: ({ limit }) => limit })
+const algorithms = { steady, probedLittle, gradient2, vegas }
+for (const [name, algorithm] of Object.entries(algorithms)) {
+  limiterContract(`adaptive BoundedSemaphore with ${name}`, (permits, options) =>
+    adaptive(new BoundedSemaphore(permits, options), algorithm()),
+  )
+}
+limiterContract('adaptive BoundedSemaphore with aimd', (permits, options) =>
+  adaptive(new BoundedSemaphore(permits, options), aimd({ max: permits })),
+)
 
 /** For a queue that serves two who come one after the other in that order, as long as nothing is amiss. */
 function queueContract(name: string, make: (options?: { limit: number }) => Queue): void {

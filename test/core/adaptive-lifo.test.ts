@@ -45,10 +45,10 @@ describe('adaptiveLifo', () => {
     expect(await orderAfter(101)).toEqual([3, 2, 1])
   })
 
-  test('takes three mean holds for standing, where that is more', async () => {
-    // The permit in the way counts for a fiftieth: 1000 + .02 x 2150 is 1043, and three times that 3129.
-    expect(await orderAfter(3000, 1000)).toEqual([1, 2, 3])
-    expect(await orderAfter(3150, 1000)).toEqual([3, 2, 1])
+  test('takes a mean hold for standing, where that is more', async () => {
+    // The permit in the way counts for a fiftieth: 1000 + .02 x 50 is 1001.
+    expect(await orderAfter(950, 1000)).toEqual([1, 2, 3])
+    expect(await orderAfter(1050, 1000)).toEqual([3, 2, 1])
   })
 
   test('is in peace again when the queue has been empty', async () => {

@@ -91,7 +91,8 @@ function scenarioOf(load: Load): Scenario {
     warmUp,
     arrivals: (SHAPES[shape] as (typeof SHAPES)[string])(rate, mean),
     service: (SERVICES[service] as (typeof SERVICES)[string])(mean),
-    clients: { patience, ...(shape === 'retries' && { retries: { tries: 3 } }) },
+    // Who gives up comes back as who is refused does.
+    clients: { patience, ...(shape === 'retries' && { retries: { tries: 3, afterLeaving: true } }) },
   }
 }
 

@@ -19,6 +19,15 @@ export function checkDuration(name: string, value: unknown): void {
   }
 }
 
+/** A number of at least `least` and at most `most`. */
+export function checkNumber(name: string, value: unknown, least: number, most: number = Infinity): void {
+  if (typeof value !== 'number') throw wrongType(name, 'a number', value)
+  if (!(value >= least && value <= most)) {
+    const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`
+    throw new RangeError(`${name} must be a number ${range}; received ${value}`)
+  }
+}
+
 /** An object with no other properties than `known`. */
 export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null) throw wrongType(name, 'an object', options)

@@ -12,7 +12,7 @@ export interface AdaptiveLifoOptions {
 /** How much one hold counts in the mean. */
 const WEIGHT = 0.02
 /** A queue that has not been empty for so many mean holds stands; and so many ms at least. */
-const STANDING_HOLDS = 3
+const STANDING_HOLDS = 1
 const STANDING_LEAST = 100
 /** The longest wait: so many mean holds; and so many ms at least. */
 const PATIENCE_HOLDS = 30
@@ -21,7 +21,7 @@ const PATIENCE_LEAST = 5000
 /**
  * First come, first served, while the queue is empty now and then; the newest first while it stands.
  * In peace nobody is overtaken; in overload those are served who are still there, and not those who
- * are about to give up. A queue counts as standing when it has not been empty for 3 mean holds, at least
+ * are about to give up. A queue counts as standing when it has not been empty for a mean hold, at least
  * 100 ms. Full, it evicts the oldest waiter while it stands, and refuses the newcomer otherwise. Who has
  * waited for 30 mean holds, at least 5 s, is turned away, unless the semaphore or the request says
  * otherwise.

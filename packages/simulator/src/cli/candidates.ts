@@ -1,12 +1,19 @@
 import {
+  adaptive,
   adaptiveLifo,
+  aimd,
   BoundedSemaphore,
+  byPriority,
   type Clock,
   codel,
+  fair,
   fifo,
+  gradient2,
   type Limiter,
   lifo,
+  probedLittle,
   type Queue,
+  vegas,
 } from '@lineclear/core'
 import type { MakeLimiter } from '../candidate.ts'
 import { noLimit } from '../no-limit.ts'
@@ -18,10 +25,17 @@ const QUEUES: Readonly<Record<string, (options: Record<string, unknown>) => Queu
   lifo: (options) => lifo(options),
   codel: (options) => codel(options),
   adaptiveLifo: (options) => adaptiveLifo(options),
+  byPriority: (options) => byPriority(options),
+  fair: (options) => fair(options),
 }
 
 /** What moves the limit of a semaphore. A new one takes one line here too. */
-const ADAPTIVE: Readonly<Record<string, (semaphore: BoundedSemaphore, clock: Clock) => Limiter>> = {}
+const ADAPTIVE: Readonly<Record<string, (semaphore: BoundedSemaphore) => Limiter>> = {
+  probedLittle: (semaphore) => adaptive(semaphore, probedLittle()),
+  gradient2: (semaphore) => adaptive(semaphore, gradient2()),
+  vegas: (semaphore) => adaptive(semaphore, vegas()),
+  aimd: (semaphore) => adaptive(semaphore, aimd()),
+}
 
 /** A limiter to try, and what to call it. */
 export interface NamedLimiter {
@@ -40,12 +54,12 @@ export function readCandidate(field: Field): NamedLimiter {
   }
   const permits = field.get('permits').number()
   const timeout = field.get('queueTimeout').maybe((f) => f.number())
-  const adaptive = field.get('adaptive').maybe((f) => f.one(...Object.keys(ADAPTIVE)))
+  const algorithm = field.get('adaptive').maybe((f) => f.one(...Object.keys(ADAPTIVE)))
   const makeLimiter: MakeLimiter = ({ clock }) => {
     const queue = readQueue(field.get('queue'))
     const longest = timeout ?? (queue.timeout === undefined ? 5000 : undefined)
     const semaphore = new BoundedSemaphore(permits, { queue, timeout: longest, clock })
-    return adaptive === undefined ? semaphore : (ADAPTIVE[adaptive]?.(semaphore, clock) ?? semaphore)
+    return algorithm === undefined ? semaphore : (ADAPTIVE[algorithm]?.(semaphore) ?? semaphore)
   }
   // Once now, so that what is wrong shows before anything runs.
   field.make(() => makeLimiter({ clock: NO_TIME, random: undefined as never }))
@@ -70,7 +84,7 @@ function describe(field: Field): string {
   else if (queue !== undefined) parts.push(Object.values(queue as object).join(' '))
   const { value: timeout } = field.get('queueTimeout')
   if (timeout !== undefined) parts.push(`${String(timeout)} ms`)
-  const { value: adaptive } = field.get('adaptive')
-  if (adaptive !== undefined) parts.push(String(adaptive))
+  const { value: algorithm } = field.get('adaptive')
+  if (algorithm !== undefined) parts.push(String(algorithm))
   return parts.join(', ')
 }
