@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Server } from 'node:http'
 import { Readable } from 'node:stream'
-import { BoundedSemaphore, type Limiter, type Permit } from '@lineclear/core'
+import { BoundedSemaphore, type Keyed, type Limiter, type Permit } from '@lineclear/core'
 import type { Rejection } from '@lineclear/http'
 import supertest from 'supertest'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { Adapter, App, Exchange, Reply } from './http/adapters/adapter.ts'
+import type { Adapter, App, Exchange, Reply, Translation } from './http/adapters/adapter.ts'
 import { Gate, listening, RawClient, turnOfTheLoop, until } from './http/helpers.ts'
 
 /** What every adapter does, on real sockets. */
@@ -35,7 +35,7 @@ export function adapterContract(adapter: Adapter): void {
   }
 
   /** One limit made of `options`, and a handler that answers when told to. */
-  async function startStepwise(options: object = { permits: 2 }) {
+  async function startStepwise(options: object | ((of: Translation) => object) = { permits: 2 }) {
     const entered: string[] = []
     const gates = new Map<string, Gate<Reply>>()
     const gate = (path: string): Gate<Reply> => {
@@ -45,8 +45,8 @@ export function adapterContract(adapter: Adapter): void {
     }
     let limiter!: Limiter
     const started = await start({
-      limits: (limit) => {
-        const middleware = limit(options)
+      limits: (limit, of) => {
+        const middleware = limit(typeof options === 'function' ? options(of) : options)
         limiter = middleware.limiter
         return [middleware]
       },
@@ -510,6 +510,124 @@ export function adapterContract(adapter: Adapter): void {
         await supertest(server).get('/').expect(500)
         expect([limiter.inUse, limiter.waiting]).toEqual([0, 0])
       }
+    })
+  })
+
+  describe('a limit for each key', () => {
+    async function startKeyed(options: object = {}) {
+      const started = await startStepwise(({ header }) => ({
+        permits: 1,
+        key: header('x-key'),
+        deadline: (...context: unknown[]) => Number(header('x-deadline')(...context)),
+        ...options,
+      }))
+      return { ...started, limiter: started.limiter as unknown as Keyed<BoundedSemaphore> }
+    }
+    const of = (key: string): { headers: string[] } => ({ headers: [`x-key: ${key}`] })
+
+    it('lets in so many for each key, and answers 429 with problem details to one more of the same key', async () => {
+      const { server, connect, entered, answer, limiter } = await startKeyed({ permits: 2, queue: 0 })
+      const clients = [connect().send('/a1', of('a')), connect().send('/a2', of('a'))]
+      await until(() => entered.length === 2)
+      const response = await supertest(server).get('/a3').set('x-key', 'a').expect(429)
+      expect(response.headers['content-type']).toBe('application/problem+json')
+      expect(response.headers['retry-after']).toMatch(/^[12]$/)
+      expect(response.headers['ratelimit-policy']).toBe('"concurrency";q=2;qu="concurrent-requests"')
+      expect(JSON.parse(textOf(response))).toEqual({
+        type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+        title: 'Request cannot be satisfied as assigned quota has been exceeded',
+        'violated-policies': ['concurrency'],
+        status: 429,
+        detail: 'All permits are in use and the queue is full.',
+        reason: 'full',
+      })
+      clients.push(connect().send('/b1', of('b')))
+      await until(() => entered.length === 3)
+      expect([entered.includes('/a3'), limiter.keys, limiter.inUse]).toEqual([false, 2, 3])
+      for (const path of entered) answer(path)
+      await Promise.all(clients.map((client, i) => client.receives(['/a1', '/a2', '/b1'][i] as string)))
+      await limiter.drain()
+    })
+
+    it('makes those of one key wait for each other, and for nobody else', async () => {
+      const { connect, entered, answer, limiter } = await startKeyed()
+      connect().send('/a1', of('a'))
+      await until(() => entered.length === 1)
+      connect().send('/a2', of('a'))
+      await until(() => limiter.waiting === 1)
+      connect().send('/b1', of('b'))
+      await until(() => entered.length === 2)
+      answer('/b1')
+      await until(() => limiter.keys === 1)
+      expect([entered, limiter.waiting]).toEqual([['/a1', '/b1'], 1])
+      answer('/a1')
+      await until(() => entered.length === 3)
+      answer('/a2')
+      await limiter.drain()
+    })
+
+    it('leaves nothing behind of an idle key, also where its client left, waited in vain or was refused', async () => {
+      const { server, connect, entered, answer, limiter } = await startKeyed({ queue: 1 })
+      for (const key of ['a', 'b', 'c']) {
+        const held = connect().send(`/${key}`, of(key))
+        await until(() => entered.includes(`/${key}`))
+        const refused = (): supertest.Test => supertest(server).get('/refused').set('x-key', key).expect(429)
+        const leaver = connect().send('/leaver', of(key))
+        await until(() => limiter.waiting === 1)
+        expect(JSON.parse(textOf(await refused())).reason).toBe('full')
+        leaver.leave()
+        await until(() => limiter.waiting === 0)
+        expect(JSON.parse(textOf(await refused().set('x-deadline', '20'))).reason).toBe('timeout')
+        expect([limiter.keys, limiter.get(key)?.inUse]).toEqual([1, 1])
+        if (key === 'b') held.leave()
+        else answer(`/${key}`)
+        await limiter.drain()
+        expect([limiter.keys, limiter.get(key)]).toEqual([0, undefined])
+      }
+      expect(entered).toEqual(['/a', '/b', '/c'])
+    })
+
+    it('has those without a key share one limit', async () => {
+      const { server, connect, entered, answer, limiter } = await startKeyed({ queue: 0 })
+      connect().send('/held')
+      await until(() => entered.length === 1)
+      await supertest(server).get('/refused').expect(429)
+      connect().send('/a', of('a'))
+      await until(() => entered.length === 2)
+      expect([limiter.inUse, limiter.keys]).toEqual([2, 1])
+      answer('/held')
+      answer('/a')
+      await limiter.drain()
+      answer('/later')
+      await supertest(server).get('/later').expect(200)
+    })
+
+    it('refuses a key more than maxKeys, until one is idle', async () => {
+      const { server, connect, entered, answer, limiter } = await startKeyed({ maxKeys: 1 })
+      connect().send('/a', of('a'))
+      await until(() => entered.length === 1)
+      const response = await supertest(server).get('/b').set('x-key', 'b').expect(429)
+      expect([JSON.parse(textOf(response)).reason, limiter.keys]).toEqual(['full', 1])
+      answer('/a')
+      await limiter.drain()
+      answer('/b')
+      await supertest(server).get('/b').set('x-key', 'b').expect(200, '/b')
+    })
+
+    it('lets a key more than maxKeys share the limit of those without one, if told to', async () => {
+      const { server, connect, entered, answer, limiter } = await startKeyed({
+        maxKeys: 1,
+        onMaxKeys: 'share',
+        queue: 0,
+      })
+      connect().send('/a', of('a'))
+      await until(() => entered.length === 1)
+      connect().send('/b', of('b'))
+      await until(() => entered.length === 2)
+      await supertest(server).get('/none').expect(429)
+      expect(limiter.keys).toBe(1)
+      for (const path of entered) answer(path)
+      await limiter.drain()
     })
   })
 

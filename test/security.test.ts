@@ -175,6 +175,43 @@ describe('key flooding', () => {
   })
 })
 
+describe('key flooding of permits for each key', () => {
+  it('makes no more limiters than maxKeys at once, and leaves nothing of them', async () => {
+    const limited = limit({ permits: 1, key: (req) => req.get('x-key'), maxKeys: 20 })
+    const gate = new Gate()
+    const app = express().use(limited)
+    app.use((_req, res) => void gate.opened.then(() => res.send('served')))
+    const connect = await serve(app as never)
+    const crowd = Array.from({ length: 100 }, (_, i) => connect().send('/', { headers: [`x-key: ${i}`] }))
+    await until(() => crowd.filter(({ received }) => received.includes(' 429 ')).length === 80)
+    expect([limited.limiter.keys, limited.limiter.inUse]).toEqual([20, 20])
+    // Half of those inside leave.
+    for (const client of crowd.filter(({ received }) => received === '').slice(10)) client.leave()
+    await until(() => limited.limiter.inUse === 10)
+    expect(limited.limiter.keys).toBe(10)
+    gate.open()
+    await limited.limiter.drain()
+    expect([limited.limiter.keys, limited.limiter.waiting]).toEqual([0, 0])
+    await connect()
+      .send('/', { headers: ['x-key: victim'] })
+      .receives('served')
+  })
+
+  it('keeps out no key that has a permit in use', async () => {
+    const limited = limit({ permits: 2, key: (req) => req.get('x-key'), maxKeys: 5 })
+    const app = express().use(limited)
+    app.use((req, res) => void (req.path === '/held' || res.send('served')))
+    const connect = await serve(app as never)
+    connect().send('/held', { headers: ['x-key: victim'] })
+    await until(() => limited.limiter.keys === 1)
+    for (let i = 0; i < 50; i++) connect().send('/held', { headers: [`x-key: ${i}`] })
+    await until(() => limited.limiter.keys === 5)
+    await connect()
+      .send('/', { headers: ['x-key: victim'] })
+      .receives('served')
+  })
+})
+
 describe('forged addresses', () => {
   async function keysOf(trust: boolean): Promise<(string | undefined)[]> {
     const keys: (string | undefined)[] = []

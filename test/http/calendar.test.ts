@@ -1,4 +1,4 @@
-import { BoundedSemaphore, type Limiter } from '@lineclear/core'
+import { BoundedSemaphore, keyed, type Limiter } from '@lineclear/core'
 import { Admission, type Rejection, WebVisit } from '@lineclear/http'
 import { describe, expect, it } from 'vitest'
 import { Calendar, calendarOf } from '../../packages/http/src/calendar.ts'
@@ -79,6 +79,73 @@ describe('the calendar of refused clients', () => {
     const limiter = new BoundedSemaphore(1)
     expect(calendarOf(limiter)).toBe(calendarOf(limiter))
     expect(calendarOf(new BoundedSemaphore(1))).not.toBe(calendarOf(limiter))
+  })
+
+  describe('of a limiter for each key', () => {
+    function keyedCalendar() {
+      const clock = new VirtualClock()
+      const limiter = keyed(() => new BoundedSemaphore(1, { clock }), { maxKeys: 2 })
+      const calendar = new Calendar(limiter, () => 0.5)
+      calendar.held(1000, 1)
+      return { clock, limiter, calendar }
+    }
+
+    it('promises to each key places of its own, from how long permits are held of all', () => {
+      const { limiter, calendar } = keyedCalendar()
+      for (const key of ['a', 'b']) limiter.tryAcquire({ key })
+      expect(['a', 'a', 'a', 'b', undefined, 'b'].map((key) => calendar.next(key))).toEqual([
+        4, 8, 12, 4, 4, 8,
+      ])
+    })
+
+    it('begins after those who wait of the same key', () => {
+      const { limiter, calendar } = keyedCalendar()
+      for (const key of ['a', 'b']) limiter.tryAcquire({ key })
+      for (let i = 0; i < 10; i++) void limiter.acquire({ key: 'a' })
+      expect(['a', 'b', undefined].map((key) => calendar.next(key))).toEqual([14, 4, 4])
+    })
+
+    it('promises to keys for which there is no limiter places among those without a key', () => {
+      const { limiter, calendar } = keyedCalendar()
+      for (const key of ['a', 'b']) limiter.tryAcquire({ key })
+      expect(['c', 'd', undefined, 'a'].map((key) => calendar.next(key))).toEqual([4, 8, 12, 4])
+    })
+
+    it('forgets what it promised to a key that is idle', () => {
+      const { limiter, calendar } = keyedCalendar()
+      const permit = limiter.tryAcquire({ key: 'a' })
+      expect([calendar.next('a'), calendar.next('a')]).toEqual([4, 8])
+      permit?.release()
+      limiter.tryAcquire({ key: 'a' })
+      expect(calendar.next('a')).toBe(4)
+    })
+
+    it('is asked by an admission with the key of who was refused, also in a dry run', async () => {
+      const clock = new VirtualClock()
+      const limiter = keyed(() => new BoundedSemaphore(1, { queue: 0, clock }))
+      const told: Rejection[] = []
+      const dryRun = (rejection: Rejection): void => void told.push(rejection)
+      const real = new Admission({ limiter, key: (key: string) => key })
+      const dry = new Admission({ limiter, key: (key: string) => key, dryRun })
+      const enter = (admission: typeof real, key: string): unknown =>
+        admission.enter(new WebVisit(new Request('http://localhost/')), [key])
+      const first = new WebVisit(new Request('http://localhost/'))
+      real.enter(first, ['a'])
+      clock.advance(5000)
+      first.end('success')
+      for (const key of ['a', 'b', 'c']) enter(real, key)
+      const seconds = async (key: string): Promise<number> =>
+        Number(((await enter(real, key)) as Rejection).headers['retry-after'])
+      // 5 s held / a quarter, and a tenth of spread: 18 to 22 for each first, 36 to 44 for a second.
+      for (const key of ['a', 'b']) expect(await seconds(key)).toBeLessThanOrEqual(22)
+      expect(await seconds('a')).toBeGreaterThanOrEqual(36)
+      for (const key of ['c', 'c']) enter(dry, key)
+      await Promise.resolve()
+      await new Promise(setImmediate)
+      const [one, two] = told.map(({ headers }) => Number(headers['retry-after']))
+      expect(one).toBeLessThanOrEqual(22)
+      expect(two).toBeGreaterThanOrEqual(36)
+    })
   })
 
   it('is told by an admission how long permits are held, and how many', async () => {

@@ -4,7 +4,7 @@ import * as http2 from 'node:http2'
 import * as https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
-import { BoundedSemaphore, type Permit } from '@lineclear/core'
+import { BoundedSemaphore, fifo, type Permit } from '@lineclear/core'
 import limitByDefault, { clientSignal, keepPermit, limit, limitPlugin } from '@lineclear/fastify'
 import { type FastifyInstance, type FastifyReply, fastify, type LightMyRequestResponse } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -611,10 +611,16 @@ describe('the types', () => {
       app.register(limitPlugin)
       app.register(limitPlugin, {})
       app.register(limitPlugin, { permits: 1, key: undefined, skip: (request) => request.is404 })
+      app.register(limitPlugin, { permits: 1, key: (request) => request.ip, maxKeys: 10 })
       app.register(limitPlugin, { limiter: new BoundedSemaphore(1), key: (request) => request.ip })
       app.get(
         '/typed',
         { config: { limit: { permits: 1, weight: (request) => request.id.length } } },
+        async () => '',
+      )
+      app.get(
+        '/each',
+        { config: { limit: { permits: 1, key: (request) => request.ip, queue: () => fifo(5) } } },
         async () => '',
       )
       // @ts-expect-error a wrong type

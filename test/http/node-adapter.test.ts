@@ -10,7 +10,7 @@ import {
 import * as http2 from 'node:http2'
 import * as https from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { BoundedSemaphore, type Permit } from '@lineclear/core'
+import { BoundedSemaphore, type Keyed, type Permit } from '@lineclear/core'
 import limitByDefault, {
   clientSignal,
   keepPermit,
@@ -541,6 +541,12 @@ describe('the types of limit', () => {
           own((_req, res) => res.end()),
         )
       limit({ permits: 1, skip: (req, res) => req.method === 'HEAD' || res.headersSent })
+      const each: Limited<Keyed<BoundedSemaphore>> = limit({ permits: 1, key: (req) => req.headers.host })
+      limit({
+        permits: each.limiter.keys,
+        key: async (req: http2.Http2ServerRequest) => req.authority,
+        queue: 5,
+      })
       limit({ permits: 1, skip: (req: http2.Http2ServerRequest) => req.stream.closed })
       // @ts-expect-error neither wrapped nor with next
       createServer(own)

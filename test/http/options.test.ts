@@ -1,4 +1,4 @@
-import { BoundedSemaphore, fifo, lifo } from '@lineclear/core'
+import { BoundedSemaphore, codel, fifo, lifo, type Queue } from '@lineclear/core'
 import { limit as express } from '@lineclear/express'
 import { limit as hono } from '@lineclear/hono'
 import { limit as koa } from '@lineclear/koa'
@@ -14,6 +14,8 @@ const limits: [string, (options?: any) => { limiter: any }][] = [
 
 describe.each(limits)('the options of limit in %s', (_, limit) => {
   const limiter = new BoundedSemaphore(1)
+  const key = (): string => 'x'
+  const always = (queue: Queue) => (): Queue => queue
 
   it.each([
     [undefined, 'limit must be an object; received undefined'],
@@ -45,7 +47,28 @@ describe.each(limits)('the options of limit in %s', (_, limit) => {
     [{ limiter, weight: 2 }, 'weight must be a function; received 2'],
     [{ limiter, priority: 2 }, 'priority must be a function; received 2'],
     [{ permits: 1, onRejected: 'x' }, 'onRejected must be a function; received "x"'],
-    [{ permits: 1, key: () => 'x' }, 'key has no effect on permits'],
+    [{ permits: 1, key: 'x' }, 'key must be a function; received "x"'],
+    [{ permits: 0, key }, 'permits must be a whole number of at least 1; received 0'],
+    [{ key }, 'limit needs permits or a limiter'],
+    [{ permits: 1, queue: null }, 'queue must be a number or a queue such as fifo(100); received null'],
+    [{ permits: 1, queue: () => fifo(1) }, 'queue must be a number or a queue such as fifo(100)'],
+    [
+      { permits: 1, key, queue: fifo(1) },
+      'queue must be with key a number, or a function that makes a queue for each; received a Fifo',
+    ],
+    [{ permits: 1, key, queue: -1 }, 'queue must be a whole number of at least 0; received -1'],
+    [{ permits: 1, key, queue: '5' }, 'queue must be with key a number, or a function'],
+    [{ permits: 1, key, queue: null }, 'queue must be with key a number, or a function'],
+    [{ permits: 1, key, queue: () => {} }, 'what queue returns must be a queue such as fifo(100)'],
+    [{ permits: 1, key, queue: () => 5 }, 'what queue returns must be a queue such as fifo(100); received 5'],
+    [{ permits: 1, key, queue: always(fifo(1)) }, 'queue already belongs to a semaphore; give each its own'],
+    [{ permits: 1, key, maxKeys: 0 }, 'maxKeys must be a whole number of at least 1; received 0'],
+    [{ permits: 1, key, maxKeys: '9' }, 'maxKeys must be a number; received "9"'],
+    [{ permits: 1, key, onMaxKeys: 'drop' }, 'onMaxKeys must be "refuse" or "share"; received "drop"'],
+    [{ permits: 1, maxKeys: 9 }, 'maxKeys has no effect without key'],
+    [{ permits: 1, onMaxKeys: 'share' }, 'onMaxKeys has no effect without key'],
+    [{ limiter, key, maxKeys: 9 }, 'maxKeys belongs to the limiter: give it there'],
+    [{ limiter, onMaxKeys: 'share' }, 'onMaxKeys belongs to the limiter: give it there'],
     [{ permits: 1, queueTimout: 5 }, 'limit has no option "queueTimout"'],
   ])('throws for %o', (options, message) => {
     expect(() => limit(options)).toThrow(message)
@@ -74,7 +97,46 @@ describe.each(limits)('the options of limit in %s', (_, limit) => {
     }
   })
 
-  it('uses the limiter it is given', () => {
+  it('uses the limiter it is given, with a key too', () => {
     expect(limit({ limiter }).limiter).toBe(limiter)
+    expect(limit({ limiter, key }).limiter).toBe(limiter)
+  })
+
+  it('makes with a key a limiter for each, with room for a hundred who wait', async () => {
+    const { limiter } = limit({ permits: 2, key })
+    for (const key of ['a', 'b', undefined]) {
+      for (let i = 0; i < 102; i++) limiter.acquire({ key })
+      await expect(limiter.acquire({ key })).rejects.toMatchObject({ reason: 'full' })
+    }
+    expect([limiter.keys, limiter.limit, limiter.inUse, limiter.waiting]).toEqual([2, 2, 6, 300])
+    expect(limiter.get('a')).toBeInstanceOf(BoundedSemaphore)
+    expect(limiter.timeout).toBe(5000)
+  })
+
+  it('takes with a key a number for those who wait, or makes a queue for each', async () => {
+    for (const [queue, reason] of [
+      [1, 'full'],
+      [() => codel({ limit: 1 }), 'full'],
+      [() => lifo(1), 'evicted'],
+    ]) {
+      const { limiter } = limit({ permits: 1, key, queue })
+      for (const key of ['a', 'b']) {
+        limiter.acquire({ key })
+        const both = [limiter.acquire({ key }), limiter.acquire({ key })]
+        await expect(Promise.race(both)).rejects.toMatchObject({ reason })
+        expect(limiter.get(key).waiting).toBe(1)
+      }
+    }
+  })
+
+  it('bounds the keys at ten thousand, or at maxKeys', () => {
+    for (const [options, most] of [
+      [{}, 10_000],
+      [{ maxKeys: 5 }, 5],
+    ] as const) {
+      const { limiter } = limit({ permits: 1, key, ...options })
+      for (let i = 0; i < most + 5; i++) limiter.tryAcquire({ key: `${i}` })
+      expect([limiter.keys, limiter.inUse]).toEqual([most, most])
+    }
   })
 })

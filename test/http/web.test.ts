@@ -12,7 +12,10 @@ interface WebApp {
   request(path: string | Request, init?: RequestInit): Promise<Response>
 }
 
-type Options = Omit<Parameters<typeof limitFetch>[0], 'limiter' | 'permits' | 'queue' | 'key'>
+type Options = Omit<
+  Parameters<typeof limitFetch>[0],
+  'limiter' | 'permits' | 'queue' | 'key' | 'maxKeys' | 'onMaxKeys'
+>
 
 /** What runs under Bun, Deno and Workers, and in tests: no Node server anywhere. */
 const makers: [string, (limiter: BoundedSemaphore, handler: Handler, options?: Options) => WebApp][] = [

@@ -190,6 +190,8 @@ describe('the packed packages', () => {
        const same: BoundedSemaphore = limit({ limiter: shared }).limiter
        express().use(own).get('/x', koaLike, own, (_req, res) => { res.send('' + inUse + same.waiting) })
        function koaLike(_req: express.Request, _res: express.Response, next: express.NextFunction) { next() }
+       const each: number = limit({ permits: 2, key: (req) => req.get('x-key'), queue: () => lifo(5), maxKeys: 10 }).limiter.keys
+       nestLimit({ permits: each, key: (context) => context.switchToHttp().getRequest().ip }).limiter.get('x')?.resize(3)
        koaLimit({ permits: 1, key: undefined, weight: (ctx) => Number(ctx.get('x-weight')) })
        honoLimit({ limiter: shared, key: (c) => c.req.header('x-key'), onRejected: (r, c) => c.text(r.reason) })
        express().get('/a/:id', limit({ permits: 1 }), (req, res) => { const id: string = req.params.id; res.send(id) })
@@ -223,6 +225,10 @@ describe('the packed packages', () => {
        export default { fetch: handler }
        // @ts-expect-error an unknown option
        limit({ permits: 1, queueTimout: 5 })
+       // @ts-expect-error a queue belongs to one semaphore
+       limit({ permits: 1, key: (req) => req.ip, queue: lifo(5) })
+       // @ts-expect-error without a key
+       limit({ permits: 1, maxKeys: 10 })
        // @ts-expect-error both
        limit({ permits: 1, limiter: shared })
        // @ts-expect-error neither

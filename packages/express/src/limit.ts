@@ -3,7 +3,9 @@ import {
   Admission,
   type LimitOptions as HttpOptions,
   isPromise,
+  type KeyedLimitOptions,
   NodeVisit,
+  type PerKey,
   type Rejection,
   refuseOnNode,
   type Verdict,
@@ -23,13 +25,16 @@ export interface LimitMiddleware<L extends Limiter = Limiter> {
   readonly limiter: L
 }
 
+/** With `permits` and `key`, so many requests of each key: the limiter is a `keyed()` of the core. */
+export function limit(options: KeyedLimitOptions<[req: Request, res: Response]>): LimitMiddleware<PerKey>
 /**
  * Middleware that lets a request in when a permit is free, makes it wait or refuses it otherwise, and
  * gives the permit back once, when the response is over, however it ends.
  *
  * @throws TypeError or RangeError for bad options, naming the option and the value received.
  */
-export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitMiddleware<L> {
+export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitMiddleware<L>
+export function limit<L extends Limiter>(options: LimitOptions<L>): LimitMiddleware<L> {
   const admission = new Admission<[Request, Response], L>(options, 'response')
   const { onRejected } = admission
 

@@ -3,9 +3,11 @@ import {
   Admission,
   type LimitOptions as HttpOptions,
   isPromise,
+  type KeyedLimitOptions,
   type NodeRequest,
   type NodeResponse,
   NodeVisit,
+  type PerKey,
   type Rejection,
   type Verdict,
 } from '@lineclear/http'
@@ -33,13 +35,18 @@ export interface LimitHook<L extends Limiter = Limiter> {
   readonly limiter: L
 }
 
+/** With `permits` and `key`, so many requests of each key: the limiter is a `keyed()` of the core. */
+export function limit(
+  options: KeyedLimitOptions<[request: FastifyRequest, reply: FastifyReply]>,
+): LimitHook<PerKey>
 /**
  * A hook, for `onRequest` or a later one, that lets a request in when a permit is free, makes it wait or
  * refuses it otherwise, and gives the permit back once, when the response is over, however it ends.
  *
  * @throws TypeError or RangeError for bad options, naming the option and the value received.
  */
-export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitHook<L> {
+export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitHook<L>
+export function limit<L extends Limiter>(options: LimitOptions<L>): LimitHook<L> {
   const admission = new Admission<[FastifyRequest, FastifyReply], L>(options, 'response')
   const { onRejected } = admission
 

@@ -3,6 +3,8 @@ import {
   Admission,
   type LimitOptions as HttpOptions,
   isResponse,
+  type KeyedLimitOptions,
+  type PerKey,
   type Rejection,
   throughWeb,
 } from '@lineclear/http'
@@ -26,6 +28,8 @@ export interface LimitedHandler<L extends Limiter = Limiter> {
   readonly limiter: L
 }
 
+/** With `permits` and `key`, so many requests of each key: the limiter is a `keyed()` of the core. */
+export function limit(options: KeyedLimitOptions<HandlerContext>): LimitedHandler<PerKey>
 /**
  * Puts handlers of a `Request` under a limit: a request goes in when a permit is free, and waits or is
  * refused otherwise; its permit comes back once, when the response is over, however it ends.
@@ -35,7 +39,8 @@ export interface LimitedHandler<L extends Limiter = Limiter> {
  *
  * @throws TypeError or RangeError for bad options, naming the option and the value received.
  */
-export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitedHandler<L> {
+export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitedHandler<L>
+export function limit<L extends Limiter>(options: LimitOptions<L>): LimitedHandler<L> {
   const admission = new Admission<HandlerContext, L>(options)
   const { onRejected } = admission
 

@@ -3,7 +3,9 @@ import {
   Admission,
   type LimitOptions as HttpOptions,
   isResponse,
+  type KeyedLimitOptions,
   NodeVisit,
+  type PerKey,
   type Rejection,
   throughWeb,
   unsent,
@@ -18,13 +20,16 @@ export type LimitOptions<L extends Limiter = Limiter> = HttpOptions<[c: Context]
 /** The middleware, with the limiter it asks: for a health page, for `drain()`, for other routes. */
 export type LimitMiddleware<L extends Limiter = Limiter> = MiddlewareHandler & { readonly limiter: L }
 
+/** With `permits` and `key`, so many requests of each key: the limiter is a `keyed()` of the core. */
+export function limit(options: KeyedLimitOptions<[c: Context]>): LimitMiddleware<PerKey>
 /**
  * Middleware that lets a request in when a permit is free, makes it wait or refuses it otherwise, and
  * gives the permit back once, when the response is over, however it ends.
  *
  * @throws TypeError or RangeError for bad options, naming the option and the value received.
  */
-export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitMiddleware<L> {
+export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitMiddleware<L>
+export function limit<L extends Limiter>(options: LimitOptions<L>): LimitMiddleware<L> {
   const admission = new Admission<[Context], L>(options)
   const { onRejected } = admission
 

@@ -3,8 +3,9 @@ import { wrongType } from '@lineclear/core/check'
 import { throwingErrors } from './as-error.ts'
 import { type Asking, askOptions, asksAnything } from './asking.ts'
 import { type Calendar, calendarOf } from './calendar.ts'
+import { limiterFor } from './limiter-for.ts'
 import { andThen, type MaybePromise } from './maybe-promise.ts'
-import { type CommonOptions, type LimitOptions, limiterFor } from './options.ts'
+import type { CommonOptions, LimitOptions } from './options.ts'
 import { type Rejection, Rejections } from './rejection.ts'
 import { holdTerms, type Sees } from './terms.ts'
 import { turn } from './turn.ts'
@@ -81,7 +82,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     const timeout = this.#timeoutFor(asking) ?? this.limiter.timeout ?? Infinity
     const inTime = await within(ahead, timeout)
     if (visit.gone) return 'gone'
-    if (!inTime) return this.#rejections.make({ reason: 'timeout' })
+    if (!inTime) return this.#rejections.make({ reason: 'timeout' }, asking.key)
     const { deadline } = asking
     const left = deadline === undefined ? undefined : deadline - (performance.now() - since)
     return this.#acquire(visit, context, { ...asking, deadline: left })
@@ -136,7 +137,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
       const permit = await this.#queue(visit, request)
       this.#admit(visit, permit, context, request.weight)
     } catch (error) {
-      if (isRejected(error)) return visit.gone ? 'gone' : this.#rejections.make(error)
+      if (isRejected(error)) return visit.gone ? 'gone' : this.#rejections.make(error, request.key)
       if (visit.gone && error === visit.leaving().reason) return 'gone'
       throw error
     }
@@ -159,7 +160,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     } catch (error) {
       try {
         if (!isRejected(error)) throw error
-        if (!visit.gone) tell(this.#rejections.make(error), ...context)
+        if (!visit.gone) tell(this.#rejections.make(error, request.key), ...context)
       } catch (error) {
         // The request is on its way: there is nobody else to tell.
         if (!(visit.gone && error === visit.leaving().reason)) console.error(error)

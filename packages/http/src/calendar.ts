@@ -13,14 +13,17 @@ const LONGEST = 60
  * before, so that they do not all return at once. Places are a quarter of what the limiter can serve,
  * from the time on when those who wait now have been served; that is known from how long permits are
  * held. From 1 to 60 s, spread by a tenth, in whole seconds: docs/decisions/0015.
+ *
+ * Where each key has a limiter, each has a line and places of its own: who is refused waits for nobody
+ * else's. How long permits are held is a mean of all.
  */
 export class Calendar {
-  readonly #limiter: Limiter & { readonly waiting?: number }
+  readonly #limiter: Line & Partial<Lines>
   readonly #random: () => number
   /** Mean ms that a permit is held for one request; with a weight, that of all of them together. */
   #hold: number | undefined
-  /** In ms on the limiter's clock: the last place that was promised. */
-  #promised = -Infinity
+  /** In ms on the limiter's clock: the last place that was promised in a line. One that goes is forgotten. */
+  readonly #promised = new WeakMap<Line, number>()
 
   constructor(limiter: Limiter, random: () => number = Math.random) {
     this.#limiter = limiter
@@ -38,16 +41,25 @@ export class Calendar {
     this.#hold = this.#hold === undefined ? hold : this.#hold + WEIGHT * (hold - this.#hold)
   }
 
-  /** The next place: the seconds after which a client that is refused now is to come back. */
-  next(): number {
+  /** The next place: the seconds after which a client that is refused now, with that key, is to come back. */
+  next(key?: string): number {
     const now = this.now()
-    const { limit, waiting = 0 } = this.#limiter
+    const line = this.#lineOf(key)
+    const { limit, waiting = 0 } = line
     // Nothing is known before the first request is through.
     const each = this.#hold === undefined || !limit ? 0 : this.#hold / limit
-    this.#promised = Math.max(this.#promised, now + waiting * each) + each / SHARE
+    const place = Math.max(this.#promised.get(line) ?? -Infinity, now + waiting * each) + each / SHARE
     // Who comes back later than that comes at another time than promised: promise no more of those.
-    this.#promised = Math.min(this.#promised, now + LONGEST * 1000)
-    return this.#spread(Math.max(SHORTEST, (this.#promised - now) / 1000))
+    const promised = Math.min(place, now + LONGEST * 1000)
+    this.#promised.set(line, promised)
+    return this.#spread(Math.max(SHORTEST, (promised - now) / 1000))
+  }
+
+  /** A key for which there was no limiter to be had goes with those that have no key. */
+  #lineOf(key: string | undefined): Line {
+    const limiter = this.#limiter
+    if (typeof limiter.keys !== 'number' || limiter.get === undefined) return limiter
+    return limiter.get(key) ?? limiter.get() ?? limiter
   }
 
   /** Rounded by chance, so that whole seconds spread as the fractions do. */
@@ -55,6 +67,14 @@ export class Calendar {
     const spread = seconds * (0.9 + 0.2 * this.#random())
     return Math.max(SHORTEST, Math.floor(spread + this.#random()))
   }
+}
+
+type Line = Limiter & { readonly waiting?: number }
+
+/** A `Keyed`, of whichever copy of the core. */
+interface Lines {
+  readonly keys: number
+  get(key?: string): Line | undefined
 }
 
 const calendars = new WeakMap<Limiter, Calendar>()

@@ -4,7 +4,7 @@ export { destroyHost, type NodeRequest, type NodeResponse } from './connection.t
 export { isPromise, type MaybePromise } from './maybe-promise.ts'
 export { refuseOnNode } from './node-refusal.ts'
 export { NodeVisit, nodeClientSignal, nodeKeepPermit } from './node-visit.ts'
-export type { LimitOptions } from './options.ts'
+export type { KeyedLimitOptions, LimitOptions, PerKey } from './options.ts'
 export type { Rejection } from './rejection.ts'
 export { nodeBindingIn } from './surroundings.ts'
 export { clientSignalOf, keepPermitOf, throughWeb, unsent } from './through-web.ts'

@@ -1,17 +1,28 @@
-import { adaptiveLifo, BoundedSemaphore, type Limiter, type Queue } from '@lineclear/core'
-import { checkCount, checkDuration, checkLimiter, checkOptions, wrongType } from '@lineclear/core/check'
+import type { BoundedSemaphore, Keyed, KeyedOptions, Limiter, Queue } from '@lineclear/core'
+import { checkCount, checkDuration, checkOptions, wrongType } from '@lineclear/core/check'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { Rejection } from './rejection.ts'
 
 /**
  * The options of every adapter's `limit`. `Context` is what the framework hands to a middleware:
- * `[req, res]` in Express, `[ctx]` in Koa, `[c]` in Hono.
+ * `[req, res]` in Express, `[ctx]` in Koa, `[c]` in Hono. `L` is the limiter that they make, or bring:
+ * for a narrower one than `Limiter`, only the options that do.
  */
 export type LimitOptions<Context extends unknown[], L extends Limiter = Limiter> = CommonOptions<Context> &
-  (OwnLimiter | GivenLimiter<L>)
+  (
+    | (BoundedSemaphore extends L ? OwnLimiter : never)
+    | (PerKey extends L ? OwnLimiters<Context> : never)
+    | GivenLimiter<L>
+  )
+
+/** Those with `permits` and `key`. */
+export type KeyedLimitOptions<Context extends unknown[]> = CommonOptions<Context> & OwnLimiters<Context>
+
+/** What `permits` with `key` make: a limiter for each key. */
+export type PerKey = Keyed<BoundedSemaphore>
 
 interface OwnLimiter {
-  /** How many requests at once; at least 1. */
+  /** How many requests at once; at least 1. With `key`, so many of each key. */
   permits: number
   /**
    * How many may wait, first come first served, or a queue such as `lifo(100)`. 0 rejects at once.
@@ -20,6 +31,22 @@ interface OwnLimiter {
   queue?: number | Queue | undefined
   limiter?: undefined
   key?: undefined
+  maxKeys?: undefined
+  onMaxKeys?: undefined
+}
+
+interface OwnLimiters<Context extends unknown[]> extends KeyedOptions {
+  /** How many requests of each key at once; at least 1. Those without a key share one limit. */
+  permits: number
+  /**
+   * How many of each key may wait, first come first served, or a function that makes a queue for a key,
+   * such as `() => lifo(100)`. 0 rejects at once. Default `adaptiveLifo` for each: ten times `permits`, at
+   * least 100, the newest first while a backlog stands.
+   */
+  queue?: number | (() => Queue) | undefined
+  /** Whose limit counts; `undefined` for that of all who have no key. Makes 429 the default status. */
+  key: KeyOf<Context>
+  limiter?: undefined
 }
 
 interface GivenLimiter<L extends Limiter> {
@@ -27,7 +54,11 @@ interface GivenLimiter<L extends Limiter> {
   limiter: L
   permits?: undefined
   queue?: undefined
+  maxKeys?: undefined
+  onMaxKeys?: undefined
 }
+
+type KeyOf<Context extends unknown[]> = (...context: Context) => MaybePromise<string | undefined>
 
 export interface CommonOptions<Context extends unknown[]> {
   /**
@@ -36,7 +67,7 @@ export interface CommonOptions<Context extends unknown[]> {
    */
   queueTimeout?: number | undefined
   /** Whose limit counts, for limiters that look at it. Makes 429 the default status. */
-  key?: ((...context: Context) => MaybePromise<string | undefined>) | undefined
+  key?: KeyOf<Context> | undefined
   /** How many permits the request takes. Default 1. */
   weight?: ((...context: Context) => MaybePromise<number | undefined>) | undefined
   /** For queues that look at it. Default 0. */
@@ -98,6 +129,8 @@ const OPTIONS = [
   'permits',
   'limiter',
   'queue',
+  'maxKeys',
+  'onMaxKeys',
   'queueTimeout',
   'key',
   'weight',
@@ -115,34 +148,16 @@ const OPTIONS = [
 ]
 
 /**
- * Checks the options of an adapter and returns the limiter they mean.
+ * Checks the options of an adapter, but for those that make the limiter.
  *
  * @throws TypeError or RangeError naming the option and the value received.
  */
-export function limiterFor<Context extends unknown[], L extends Limiter>(
-  options: LimitOptions<Context, L>,
-): L {
+export function checkLimitOptions<Context extends unknown[]>(options: CommonOptions<Context>): void {
   if (isNoOptions(options)) {
     throw new TypeError('limit() makes the middleware, and is none itself: limit({ permits: 2 }), not limit')
   }
   checkOptions('limit', options, OPTIONS)
   checkCommon(options)
-  const { permits, limiter, queue, key } = options
-  if (limiter !== undefined) {
-    if (permits !== undefined) throw new TypeError('limit takes permits or a limiter, not both')
-    if (queue !== undefined) throw new TypeError('queue belongs to the limiter: give it there')
-    checkLimiter('limiter', limiter)
-    return limiter
-  }
-  if (permits === undefined) throw new TypeError('limit needs permits or a limiter')
-  checkCount('permits', permits, 1)
-  if (key !== undefined) {
-    throw new TypeError('key has no effect on permits, which all share: give a limiter that looks at the key')
-  }
-  // Who gives no limiter cannot choose L: it is a BoundedSemaphore.
-  return new BoundedSemaphore(permits, {
-    queue: queue === undefined ? adaptiveLifo() : queue,
-  }) as Limiter as L
 }
 
 /** A request, a context or an application, which is what middleware is called with. */

@@ -51,10 +51,12 @@ export class Rejections {
     ) as Record<RejectionReason, string>
   }
 
-  make({ reason, retryAfter }: Pick<RejectedError, 'reason'> & Partial<RejectedError>): Rejection {
+  /** @param key of the request, if it has one */
+  make(rejected: Pick<RejectedError, 'reason'> & Partial<RejectedError>, key: string | undefined): Rejection {
+    const { reason, retryAfter } = rejected
     const headers: Record<string, string> = {}
     if (this.#retryAfter !== false) {
-      headers['retry-after'] = this.#secondsFor(reason, retryAfter ?? this.#retryAfter)
+      headers['retry-after'] = this.#secondsFor(reason, retryAfter ?? this.#retryAfter, key)
     }
     const { limit } = this.#limiter
     if (this.#policy && limit !== undefined) {
@@ -63,10 +65,10 @@ export class Rejections {
     return { reason, status: this.#status, headers, body: this.#bodies[reason], type: TYPE }
   }
 
-  #secondsFor(reason: RejectionReason, fixed: number | undefined): string {
+  #secondsFor(reason: RejectionReason, fixed: number | undefined, key: string | undefined): string {
     if (fixed !== undefined) return jittered(fixed)
     // Who comes after a limiter that is closed has a calendar of its own.
-    return reason === 'closed' ? jittered(1) : String(this.#calendar.next())
+    return reason === 'closed' ? jittered(1) : String(this.#calendar.next(key))
   }
 }
 

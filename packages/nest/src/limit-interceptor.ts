@@ -20,7 +20,7 @@ type Answer = Observable<unknown> | Promise<Observable<unknown>>
 export class LimitInterceptor<L extends Limiter = Limiter> implements NestInterceptor {
   readonly limiter: L
   readonly #admission: Admission<[ExecutionContext], L>
-  readonly #options: LimitOptions<L>
+  readonly #options: LimitOptions
 
   /** @throws TypeError or RangeError for bad options, naming the option and the value received. */
   constructor(options: LimitOptions<L>) {

@@ -1,7 +1,10 @@
 import type { BoundedSemaphore, Limiter } from '@lineclear/core'
-import { UseInterceptors } from '@nestjs/common'
+import type { KeyedLimitOptions, PerKey } from '@lineclear/http'
+import { type ExecutionContext, UseInterceptors } from '@nestjs/common'
 import { LimitInterceptor, type LimitOptions } from './limit-interceptor.ts'
 
+/** With `permits` and `key`, so many requests of each key: the limiter is a `keyed()` of the core. */
+export function limit(options: KeyedLimitOptions<[context: ExecutionContext]>): LimitInterceptor<PerKey>
 /**
  * An interceptor that lets a request in when a permit is free, makes it wait or refuses it otherwise, and
  * gives the permit back once, when the response is over, however it ends. For `useGlobalInterceptors()`,
@@ -10,7 +13,8 @@ import { LimitInterceptor, type LimitOptions } from './limit-interceptor.ts'
  *
  * @throws TypeError or RangeError for bad options, naming the option and the value received.
  */
-export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitInterceptor<L> {
+export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOptions<L>): LimitInterceptor<L>
+export function limit<L extends Limiter>(options: LimitOptions<L>): LimitInterceptor<L> {
   return new LimitInterceptor(options)
 }
 
@@ -20,8 +24,6 @@ export function limit<L extends Limiter = BoundedSemaphore>(options: LimitOption
  *
  * @throws TypeError or RangeError for bad options, naming the option and the value received.
  */
-export function Limit<L extends Limiter = BoundedSemaphore>(
-  limited: LimitOptions<L> | LimitInterceptor<L>,
-): ClassDecorator & MethodDecorator {
+export function Limit(limited: LimitOptions | LimitInterceptor): ClassDecorator & MethodDecorator {
   return UseInterceptors('intercept' in limited ? limited : limit(limited))
 }

@@ -4,9 +4,11 @@ import {
   Admission,
   type LimitOptions as HttpOptions,
   isPromise,
+  type KeyedLimitOptions,
   type NodeRequest,
   type NodeResponse,
   NodeVisit,
+  type PerKey,
   type Rejection,
   refuseOnNode,
   type Verdict,
@@ -39,6 +41,10 @@ export interface Limited<L extends Limiter = Limiter> {
 type Listener = (...args: unknown[]) => unknown
 type Next = (error?: unknown) => void
 
+/** With `permits` and `key`, so many requests of each key: the limiter is a `keyed()` of the core. */
+export function limit<Req extends NodeRequest = IncomingMessage, Res extends NodeResponse = ServerResponse>(
+  options: KeyedLimitOptions<[req: Req, res: Res]>,
+): Limited<PerKey>
 /**
  * A limit for a bare server, or for Connect: lets a request in when a permit is free, makes it wait or
  * refuses it otherwise, and gives the permit back once, when the response is over, however it ends.
@@ -49,7 +55,10 @@ export function limit<
   L extends Limiter = BoundedSemaphore,
   Req extends NodeRequest = IncomingMessage,
   Res extends NodeResponse = ServerResponse,
->(options: LimitOptions<L, Req, Res>): Limited<L> {
+>(options: LimitOptions<L, Req, Res>): Limited<L>
+export function limit<L extends Limiter, Req extends NodeRequest, Res extends NodeResponse>(
+  options: LimitOptions<L, Req, Res>,
+): Limited<L> {
   const admission = new Admission<[Req, Res], L>(options)
   const { releaseOn } = options
   const { onRejected } = admission
