@@ -1,7 +1,24 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Server } from 'node:http'
 import { Readable } from 'node:stream'
-import { BoundedSemaphore, type Keyed, type Limiter, type Permit } from '@lineclear/core'
+import {
+  adaptive,
+  adaptiveLifo,
+  all,
+  BoundedSemaphore,
+  byPriority,
+  codel,
+  fair,
+  fifo,
+  type Keyed,
+  keyed,
+  type Limiter,
+  lifo,
+  observed,
+  type Permit,
+  partitioned,
+  probedLittle,
+} from '@lineclear/core'
 import type { Rejection } from '@lineclear/http'
 import supertest from 'supertest'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -628,6 +645,79 @@ export function adapterContract(adapter: Adapter): void {
       expect(limiter.keys).toBe(1)
       for (const path of entered) answer(path)
       await limiter.drain()
+    })
+  })
+
+  describe('a limiter and a queue of whatever kind', () => {
+    const queues = {
+      fifo: () => fifo({ limit: 10 }),
+      lifo: () => lifo({ limit: 10 }),
+      codel: () => codel({ limit: 10 }),
+      adaptiveLifo: () => adaptiveLifo(),
+      byPriority: () => byPriority({ limit: 10 }),
+      fair: () => fair({ limit: 10 }),
+    }
+    const limiters: Record<string, () => object> = {
+      ...Object.fromEntries(
+        Object.entries(queues).map(([name, make]) => [name, () => ({ permits: 1, queue: make() })]),
+      ),
+      adaptive: () => ({ limiter: adaptive(new BoundedSemaphore(1, { queue: 10 }), probedLittle()) }),
+      all: () => ({ limiter: all(new BoundedSemaphore(1), new BoundedSemaphore(2)) }),
+      keyed: () => ({ limiter: keyed(() => new BoundedSemaphore(1)) }),
+      observed: () => ({ limiter: observed(new BoundedSemaphore(1), { released: () => {} }) }),
+      partitioned: () => ({ limiter: partitioned({ limit: 1, shares: {} }) }),
+    }
+
+    it.each(Object.keys(limiters))('lets requests in one by one: %s', async (name) => {
+      const options = (limiters[name] as () => object)()
+      const { connect, entered, answer } = await startStepwise(options)
+      const clients = [connect(), connect()]
+      clients[0]?.send('/first')
+      await until(() => entered.length === 1)
+      clients[1]?.send('/second')
+      answer('/first')
+      await clients[0]?.receives('/first')
+      await until(() => entered.length === 2)
+      answer('/second')
+      await clients[1]?.receives('/second')
+      expect(entered).toEqual(['/first', '/second'])
+    })
+
+    it('serves a higher priority first, by an option that looks at the request', async () => {
+      const limiter = new BoundedSemaphore(1, { queue: byPriority() })
+      const permit = limiter.tryAcquire() as Permit
+      const entered: string[] = []
+      const { server } = await start({
+        limits: (limit, { header }) => [
+          limit({
+            limiter,
+            priority: (...context: unknown[]) => Number(header('x-priority')(...context)),
+          }),
+        ],
+        handle: ({ url }) => {
+          entered.push(url)
+          return { body: 'ok' }
+        },
+      })
+      const answers: Promise<unknown>[] = []
+      for (const [path, priority] of [
+        ['/low', '1'],
+        ['/high', '5'],
+        ['/lower', '0'],
+      ] as const) {
+        const before = limiter.waiting
+        answers.push(
+          supertest(server)
+            .get(path)
+            .set('x-priority', priority)
+            .expect(200)
+            .then(() => {}),
+        )
+        await until(() => limiter.waiting === before + 1)
+      }
+      permit.release()
+      await Promise.all(answers)
+      expect(entered).toEqual(['/high', '/low', '/lower'])
     })
   })
 
