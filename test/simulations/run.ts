@@ -5,6 +5,7 @@ import type { Result } from '@lineclear/simulator'
 import { adaptiveTables } from './adaptive.ts'
 import { falseRefusals, loads, candidates as queues, regret, summary, tryLoad } from './grid.ts'
 import { CAPACITY, candidates, overload, rush } from './overload.ts'
+import { writePlots } from './plots.ts'
 import { retryStorm } from './retry-storm.ts'
 
 // The numbers of the queues, the limits and Retry-After, on the real limiters and simulated time, as the
@@ -42,8 +43,10 @@ if (!values['without-adaptive']) {
   )
   await adaptiveTables(say)
 }
-if (values.write)
+if (values.write) {
+  writePlots('rush.json')
   writeFileSync(join(import.meta.dirname, '../../docs/simulations.md'), `${lines.join('\n')}\n`)
+}
 
 async function overloads(): Promise<void> {
   say('\n## Overload\n')
