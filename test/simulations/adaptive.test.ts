@@ -1,17 +1,17 @@
 import { adaptive, adaptiveLifo, BoundedSemaphore, gradient2, probedLittle } from '@lineclear/core'
+import { exponential, poisson, pool, refusedIn, simulate } from '@lineclear/simulator'
 import { describe, expect, test } from 'vitest'
 import {
   calm,
   changes,
   hour,
+  limits,
   overload,
   refused,
   runAdaptive,
   type Scenario,
   share,
 } from './adaptive-scenarios.ts'
-import { pool } from './backends.ts'
-import { exponential, simulate, sum } from './simulate.ts'
 
 // A sample of the numbers; adaptive.ts makes them all. One seed that the constants were chosen on, and one
 // that they were not.
@@ -35,53 +35,47 @@ test.each(changes.map(lighter))('$name: at least $target % of it ten seconds lat
 })
 
 test('200 servers: at least 98 % of what they can do', async () => {
-  const scenario: Scenario = { ...(overload[1] as Scenario), seconds: 15, counts: [5, 15] }
-  const { good } = await runAdaptive(scenario, probedLittle(), 1)
-  expect(sum(good, 5)).toBeGreaterThan(0.98 * 10_000 * 10)
+  const scenario: Scenario = { ...(overload[1] as Scenario), seconds: 15, warmUp: 5 }
+  const { goodput } = await runAdaptive(scenario, probedLittle(), 1)
+  expect(goodput).toBeGreaterThan(0.98 * 10_000)
 })
 
 test('an hour of overload: probedLittle stays within four times the servers, gradient2 does not', async () => {
   // Holds ten times as long, and a tenth of the requests: the hour is as long, and sooner over.
-  const run = (algorithm: ReturnType<typeof probedLittle>) =>
-    runAdaptive({ ...hour, slowdown: 10 }, algorithm, 1)
-  const { limits } = await run(probedLittle())
-  expect(Math.max(...limits)).toBeLessThanOrEqual(80)
-  expect(Math.min(...limits)).toBeGreaterThanOrEqual(5)
-  expect((await run(gradient2())).limits.at(-1)).toBe(200)
+  const run = async (algorithm: ReturnType<typeof probedLittle>) =>
+    limits(await runAdaptive({ ...hour, slowdown: 10 }, algorithm, 1))
+  const found = await run(probedLittle())
+  expect(found).toHaveLength(3600)
+  expect(Math.max(...found)).toBeLessThanOrEqual(80)
+  expect(Math.min(...found)).toBeGreaterThanOrEqual(5)
+  expect((await run(gradient2())).at(-1)).toBe(200)
 })
 
 test('clients that leave from inside, too, do not hide that the limit is far too high', async () => {
-  const { limits } = await simulate({
-    seed: 1,
-    seconds: 60,
-    rate: () => 2000,
-    patience: 250,
-    leaveInside: true,
-    demand: (draw) => exponential(20, draw),
-    backend: pool(20),
-    limiter: (clock) => adaptive(new BoundedSemaphore(400, { queue: adaptiveLifo(), clock }), probedLittle()),
-  })
-  expect(limits.at(-1)).toBeLessThanOrEqual(80)
+  const result = await simulate(
+    {
+      seed: 1,
+      duration: 60_000,
+      drain: 0,
+      arrivals: poisson(2000),
+      service: exponential(20),
+      server: pool(20),
+      clients: { patience: 250, whenLeft: 'cancel', outcomeWhenLeft: 'ignored' },
+    },
+    ({ clock }) => adaptive(new BoundedSemaphore(400, { queue: adaptiveLifo(), clock }), probedLittle()),
+  )
+  expect(limits(result).at(-1)).toBeLessThanOrEqual(80)
 })
 
 describe('the simulation', () => {
   test('agrees with queueing theory', async () => {
-    let served = 0
-    const { good, offered } = await simulate({
-      seed: 1,
-      seconds: 600,
-      rate: () => 700,
-      patience: 1e6,
-      demand: (draw) => {
-        served++
-        return exponential(20, draw)
-      },
-      backend: pool(20),
-      limiter: (clock) => new BoundedSemaphore(14, { clock, queue: 0 }),
-    })
+    const result = await simulate(
+      { seed: 1, duration: 600_000, arrivals: poisson(700), service: exponential(20), server: pool(20) },
+      ({ clock }) => new BoundedSemaphore(14, { clock, queue: 0 }),
+    )
     // Erlang's B for 14 erlangs at 14 servers.
-    expect(1 - sum(good) / sum(offered)).toBeCloseTo(erlangB(14, 14), 2)
-    expect(served).toBe(sum(offered))
+    expect(refusedIn(result) / result.offered).toBeCloseTo(erlangB(14, 14), 2)
+    expect(result.succeeded + result.failed).toBe(result.offered)
   })
 })
 

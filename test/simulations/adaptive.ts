@@ -1,5 +1,5 @@
 import { aimd, gradient2, type LimitAlgorithm, probedLittle, vegas } from '@lineclear/core'
-import { calm, changes, goodput, hour, overload, refused, runAdaptive, share } from './adaptive-scenarios.ts'
+import { calm, changes, hour, limits, overload, refused, runAdaptive, share } from './adaptive-scenarios.ts'
 
 const SEEDS = [1, 2, 3]
 const HOLD_OUT = [101, 102, 103, 104, 105]
@@ -57,11 +57,9 @@ export async function adaptiveTables(say: (line: string) => void): Promise<void>
     for (const seed of name === 'probedLittle' ? [...SEEDS, HOLD_OUT[0] as number] : SEEDS.slice(0, 1)) {
       const algorithm = algorithms[name]?.() ?? gradient2()
       const result = await runAdaptive(hour, algorithm, seed)
-      const { limits } = result
-      const [low, high] = [Math.min(...limits), Math.max(...limits)]
-      say(
-        `| ${name} | ${seed} | ${low} | ${high} | ${limits.at(-1)} | ${(goodput(hour, result) / 600).toFixed(0)} |`,
-      )
+      const found = limits(result)
+      const [low, high] = [Math.min(...found), Math.max(...found)]
+      say(`| ${name} | ${seed} | ${low} | ${high} | ${found.at(-1)} | ${result.goodput.toFixed(0)} |`)
     }
   }
 }
