@@ -84,6 +84,13 @@ describe('an admission', () => {
       'admitted',
     )
     await vi.waitFor(() => expect(complaints.mock.calls[1]).toEqual([failing]))
+    const rejecting = new Error('rejecting')
+    const later = new Admission({
+      limiter: new Refusing(new RejectedError('full')),
+      dryRun: () => Promise.reject(rejecting),
+    })
+    expect(later.enter(visit(), [])).toBe('admitted')
+    await vi.waitFor(() => expect(complaints.mock.calls[2]).toEqual([rejecting]))
     complaints.mockRestore()
   })
 

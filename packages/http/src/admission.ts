@@ -159,7 +159,8 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     } catch (error) {
       try {
         if (!isRejected(error)) throw error
-        if (!visit.gone) tell(this.#rejections.make(error), ...context)
+        // It may be async: what it rejects with is told below, as what it throws.
+        if (!visit.gone) await tell(this.#rejections.make(error), ...context)
       } catch (error) {
         // The request is on its way: there is nobody else to tell.
         if (!(visit.gone && error === visit.leaving().reason)) console.error(error)
