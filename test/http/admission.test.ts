@@ -66,6 +66,9 @@ describe('an admission', () => {
     const admission = new Admission({ limiter, deadline: () => '20' as never })
     expect(() => admission.enter(visit(), [])).toThrow('deadline must be a number of ms; received "20"')
     expect(limiter.asked).toEqual([])
+    const free = new Admission({ permits: 1, deadline: () => '20' as never })
+    expect(() => free.enter(visit(), [])).toThrow('deadline must be a number of ms; received "20"')
+    expect(free.limiter.tryAcquire()).toBeDefined()
   })
 
   it('complains of what goes wrong in a dry run to the console, and goes on', async () => {

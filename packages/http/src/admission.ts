@@ -91,12 +91,14 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     const { key, priority } = asking
     const weight = this.#atMostAll(asking.weight)
     const request = this.#asks ? { key, weight, priority } : undefined
+    // Also where none is waited for, or what is wrong with it would show under load only.
+    const timeout = this.#timeoutFor(asking)
     const permit = this.limiter.tryAcquire(request)
     if (permit !== undefined) {
       this.#admit(visit, permit, context, weight)
       return 'admitted'
     }
-    const waiting = { ...request, timeout: this.#timeoutFor(asking) }
+    const waiting = { ...request, timeout }
     if (this.#dryRun === undefined) return this.#wait(visit, context, waiting)
     void this.#pretend(visit, context, waiting, this.#dryRun)
     return 'admitted'
