@@ -37,6 +37,18 @@ function setUp(limit = 2) {
 }
 
 describe('an adaptive limiter', () => {
+  test('leaves a semaphore that is resized to 0 there, until it is resized again', () => {
+    const { semaphore, algorithm, limiter } = setUp(4)
+    algorithm.says = () => 3
+    const permits = [take(limiter), take(limiter)]
+    semaphore.resize(0)
+    permits[0]?.release()
+    expect(limiter.limit).toBe(0)
+    semaphore.resize(4)
+    permits[1]?.release()
+    expect(limiter.limit).toBe(3)
+  })
+
   test('starts with what the algorithm makes of the limit of its semaphore', () => {
     const semaphore = new BoundedSemaphore(20)
     const algorithm = new Scripted()

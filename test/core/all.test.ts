@@ -1,4 +1,6 @@
 import {
+  adaptive,
+  aimd,
   all,
   BoundedSemaphore,
   keyed,
@@ -492,6 +494,7 @@ describe('it is made', () => {
     ['in an all', () => all(all(a, new BoundedSemaphore(1)), a)],
     ['by an observer', () => all(a, observedA)],
     ['by two observers', () => all(observed(a, { queued() {} }), observedA)],
+    ['by one that moves its limit', () => all(a, adaptive(a, aimd()))],
   ]
   test.each(twice)('of each only once, not also %s', (_, make) => {
     expect(make).toThrow(

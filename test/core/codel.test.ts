@@ -82,6 +82,23 @@ describe('codel', () => {
     expect(await next(waiters)).toEqual(['permit', 'permit'])
   })
 
+  test('ends its shedding when somebody need not wait at all', async () => {
+    const first = ask(semaphore)
+    clock.advance(6)
+    await next([first])
+    const second = ask(semaphore)
+    clock.advance(101)
+    await next([second])
+    inside.release()
+    // An hour in which nobody waits: the waits before it say nothing of what comes after it.
+    clock.advance(3_600_000)
+    inside = take(semaphore)
+    const waiters = [ask(semaphore), ask(semaphore), ask(semaphore)]
+    clock.advance(15)
+    expect(await next(waiters)).toEqual(['permit', 'pending', 'pending'])
+    expect(await next(waiters)).toEqual(['permit', 'permit', 'pending'])
+  })
+
   test('takes a target and an interval', async () => {
     semaphore = new BoundedSemaphore(1, { queue: codel({ target: 500, interval: 10_000 }), clock })
     inside = take(semaphore)

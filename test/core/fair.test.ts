@@ -219,6 +219,26 @@ describe('fair', () => {
     },
   )
 
+  test('bears a share that lets in another of the same key meanwhile', async () => {
+    const inner: Asked[] = []
+    const semaphore: BoundedSemaphore = busy({
+      share: (key) => {
+        if (inner.length === 0) {
+          inner.push(undefined as never)
+          inner[0] = ask(semaphore, { key })
+        }
+        return 1
+      },
+    })
+    const outer = ask(semaphore, { key: 'a' })
+    semaphore.release()
+    await flush()
+    semaphore.release()
+    await flush()
+    expect(outcomes([inner[0] as Asked, outer])).toEqual(['permit', 'permit'])
+    expect(semaphore.waiting).toBe(0)
+  })
+
   test('rejects a request with the error that its share throws, or if it is no number', async () => {
     const failure = new Error('no such plan')
     const semaphore = busy({

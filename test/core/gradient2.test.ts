@@ -25,6 +25,11 @@ describe('gradient2', () => {
     expect(hold(50)).toBe(90)
   })
 
+  test('bears a clock that saw no permit held at all', () => {
+    const hold = windowed({ minHold: 0 })
+    expect([0, 0, 0].map((ms) => hold(ms))).toEqual([100, 101, 102])
+  })
+
   test('changes nothing while less than half of the limit is in use', () => {
     const hold = windowed()
     expect(hold(10, 49)).toBe(100)

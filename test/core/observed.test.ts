@@ -38,6 +38,16 @@ function made(options: { queue?: number; timeout?: number } = {}): {
   return { semaphore, limiter: observed(semaphore, observer), log, observer }
 }
 
+test('a limiter that is observed tells how many wait, as before', () => {
+  const { semaphore, limiter } = made()
+  take(limiter)
+  void ask(limiter)
+  expect(limiter).toHaveProperty('waiting', 1)
+  expect(
+    observed({ tryAcquire: () => undefined, acquire: () => semaphore.acquire() }, { queued() {} }),
+  ).toHaveProperty('waiting', undefined)
+})
+
 describe('an observer is told', () => {
   test('who is admitted without a wait, and how long the permit was held', async () => {
     const { limiter, log } = made()

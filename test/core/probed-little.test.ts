@@ -78,6 +78,13 @@ describe('a probe of probedLittle', () => {
 })
 
 describe('probedLittle', () => {
+  test('makes nothing of permits that are given back as they are taken, as by an all that is refused', () => {
+    const feed = new Feed(probedLittle(SHORT), 4)
+    feed.releases(1000, 0.05, { outcome: 'ignored' })
+    expect(feed.releases(5, 100)).toEqual([4, 4, 4, 4, 2])
+    expect(feed.releases(1000, 0.05, { outcome: 'ignored' })).toEqual(Array(1000).fill(2))
+  })
+
   test('raises the limit where half of it takes as long: by the quarter power of the tolerance', () => {
     const feed = probed(100, 100)
     expect(feed.limit).toBe(4)

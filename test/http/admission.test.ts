@@ -66,6 +66,9 @@ describe('an admission', () => {
     const admission = new Admission({ limiter, deadline: () => '20' as never })
     expect(() => admission.enter(visit(), [])).toThrow('deadline must be a number of ms; received "20"')
     expect(limiter.asked).toEqual([])
+    const free = new Admission({ permits: 1, deadline: () => '20' as never })
+    expect(() => free.enter(visit(), [])).toThrow('deadline must be a number of ms; received "20"')
+    expect(free.limiter.tryAcquire()).toBeDefined()
   })
 
   it('complains of what goes wrong in a dry run to the console, and goes on', async () => {
@@ -84,6 +87,13 @@ describe('an admission', () => {
       'admitted',
     )
     await vi.waitFor(() => expect(complaints.mock.calls[1]).toEqual([failing]))
+    const rejecting = new Error('rejecting')
+    const later = new Admission({
+      limiter: new Refusing(new RejectedError('full')),
+      dryRun: () => Promise.reject(rejecting),
+    })
+    expect(later.enter(visit(), [])).toBe('admitted')
+    await vi.waitFor(() => expect(complaints.mock.calls[2]).toEqual([rejecting]))
     complaints.mockRestore()
   })
 

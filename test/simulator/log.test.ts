@@ -158,7 +158,7 @@ describe('the recommendation', () => {
       isDefault,
       replay: made,
     } = await recommend(steady, trafficOf(steady), 100)
-    expect([permits, queue, queueTimeout, isDefault]).toEqual([10, 100, 10_000, true])
+    expect([permits, queue, queueTimeout, isDefault]).toEqual([10, 100, 30_000, true])
     expect([made.slow, made.result.failed, made.result.mostInUse]).toEqual([0, 0, 10])
     // Nine are too few.
     expect(await replay(steady, { permits: 9 }, 100, 2)).toBeUndefined()

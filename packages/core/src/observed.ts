@@ -85,6 +85,11 @@ class Observed implements Limiter {
     return this.#limiter.clock
   }
 
+  /** How many wait, where the limiter tells: our adapters' Retry-After counts them. */
+  get waiting(): number | undefined {
+    return (this.#limiter as { waiting?: number }).waiting
+  }
+
   tryAcquire(request?: AcquireRequest): Permit | undefined {
     const permit = this.#limiter.tryAcquire(request)
     return permit && this.#admit(permit, 0, false, request)

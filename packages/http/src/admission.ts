@@ -92,12 +92,14 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     const { key, priority } = asking
     const weight = this.#atMostAll(asking.weight)
     const request = this.#asks ? { key, weight, priority } : undefined
+    // Also where none is waited for, or what is wrong with it would show under load only.
+    const timeout = this.#timeoutFor(asking)
     const permit = this.limiter.tryAcquire(request)
     if (permit !== undefined) {
       this.#admit(visit, permit, context, weight)
       return 'admitted'
     }
-    const waiting = { ...request, timeout: this.#timeoutFor(asking) }
+    const waiting = { ...request, timeout }
     if (this.#dryRun === undefined) return this.#wait(visit, context, waiting)
     void this.#pretend(visit, context, waiting, this.#dryRun)
     return 'admitted'
@@ -160,7 +162,8 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     } catch (error) {
       try {
         if (!isRejected(error)) throw error
-        if (!visit.gone) tell(this.#rejections.make(error, request.key), ...context)
+        // It may be async: what it rejects with is told below, as what it throws.
+        if (!visit.gone) await tell(this.#rejections.make(error, request.key), ...context)
       } catch (error) {
         // The request is on its way: there is nobody else to tell.
         if (!(visit.gone && error === visit.leaving().reason)) console.error(error)

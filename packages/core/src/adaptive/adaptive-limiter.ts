@@ -2,6 +2,7 @@ import { BoundedSemaphore } from '../bounded-semaphore.ts'
 import { checkCount, checkOptions, wrongType } from '../check.ts'
 import type { Clock } from '../clock.ts'
 import type { AcquireRequest, Limiter, Outcome, Permit } from '../limiter.ts'
+import { standsFor } from '../order.ts'
 import type { LimitAlgorithm, Sample } from './limit-algorithm.ts'
 import type { LoadSignal } from './load-signal.ts'
 
@@ -15,7 +16,7 @@ export interface AdaptiveOptions {
  * are held and with what outcome they are released. The limit starts with the semaphore's, unless the
  * algorithm was given another, and `semaphore.resize()` is called whenever it changes.
  *
- * The semaphore stays usable. Permits that were acquired from it directly count as in use, but are
+ * The semaphore stays usable. While it is resized to 0, a pause, its limit stays there. Permits that were acquired from it directly count as in use, but are
  * not measured. A weight must fit the limit of the moment, or it throws; give the algorithm a `min`
  * that leaves room for the heaviest.
  *
@@ -62,6 +63,7 @@ export class AdaptiveLimiter implements Limiter {
     const limit = algorithm.start(semaphore.limit)
     checkCount("the algorithm's limit", limit, 1)
     owned.add(semaphore).add(algorithm)
+    standsFor(this, semaphore)
     this.#semaphore = semaphore
     this.#algorithm = algorithm
     this.#signal = signal
@@ -154,7 +156,7 @@ export class AdaptiveLimiter implements Limiter {
     try {
       sample.outcome = outcome === 'success' && this.#signal?.overloaded ? 'dropped' : outcome
       const limit = this.#algorithm.update(sample)
-      if (limit !== this.#limit) this.#move(limit)
+      if (limit !== this.#limit && sample.limit > 0) this.#move(limit)
     } finally {
       permit.release(outcome)
     }

@@ -82,7 +82,8 @@ class Gradient2 implements LimitAlgorithm {
   #learn({ hold, inUse }: Summary): void {
     const weight = ++this.#windows <= WARM_UP ? 1 / this.#windows : this.#weight
     this.#long += weight * (hold - this.#long)
-    const ratio = this.#long / hold
+    // Of two that are 0, neither is longer.
+    const ratio = this.#long === hold ? 1 : this.#long / hold
     // The overload is over, and the long-term mean has yet to forget it.
     if (ratio > 2) this.#long *= 0.95
     if (inUse < this.#limit / 2) return

@@ -42,6 +42,7 @@ class Codel extends Fifo {
   #intervalEnds = 0
   #shortest = 0
   #overloaded = false
+  #serving = false
 
   constructor(limit: number, target: number, interval: number) {
     super(limit)
@@ -56,6 +57,17 @@ class Codel extends Fifo {
   override push(newcomer: Waiter): Waiter | undefined {
     newcomer.place = this.#clock.now()
     return super.push(newcomer)
+  }
+
+  serve(waiter: Waiter): void {
+    this.#serving = true
+    this.remove(waiter)
+  }
+
+  /** Who goes in without having been served has not waited at all. */
+  admitted(): void {
+    if (!this.#serving) this.#shortest = 0
+    this.#serving = false
   }
 
   sheds(next: Waiter): boolean {

@@ -106,8 +106,11 @@ class Fair implements Queue {
 
   push(newcomer: Waiter): Waiter | undefined {
     const { key } = newcomer
+    const waits = this.#waits(key)
+    const share = waits ? 1 : checkShare(this.#shareOf(key), key)
     const flow = this.#flows.get(key) ?? new Flow(key)
-    if (flow.waiters.size === 0) flow.share = checkShare(this.#shareOf(key), key)
+    // What `share` did may have let another of this key in, and a share stays while some wait.
+    if (!waits && !this.#waits(key)) flow.share = share
     if (this.#size < this.#limit) {
       this.#join(flow, newcomer)
       return undefined
@@ -136,6 +139,10 @@ class Fair implements Queue {
     this.#schedule(flow, flow.finish)
     this.#leave(flow, waiter)
     this.#forget()
+  }
+
+  #waits(key: string | undefined): boolean {
+    return (this.#flows.get(key)?.waiters.size ?? 0) > 0
   }
 
   #join(flow: Flow, newcomer: Waiter): void {

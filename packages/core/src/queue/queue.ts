@@ -3,7 +3,8 @@ import type { Waiter } from '../waiter.ts'
 
 /**
  * Who waits, who goes next, and who is turned away. A queue belongs to one semaphore, which alone calls
- * it; a queue never settles a waiter itself. All but the first four may be left out.
+ * it; a queue never settles a waiter itself. All but the first four may be left out. But for `push`, none
+ * may throw: the permit that is just going out or coming back would be lost.
  */
 export interface Queue {
   /** How many wait. */

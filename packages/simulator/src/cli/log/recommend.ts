@@ -22,7 +22,7 @@ const LEAST_TIMEOUT = 5000
  * The fewest permits with which at most one request in a thousand waits longer than `bound` ms, and a line
  * and a time-out with which nobody is refused. The line is twice as long as it ever got, and the time-out
  * twice as long as anybody waited; but neither below the defaults: ten times the permits and at least 100,
- * ten times the mean duration and at least 5 s.
+ * thirty times the mean duration and at least 5 s.
  */
 export async function recommend(log: AccessLog, traffic: Traffic, bound: number): Promise<Recommendation> {
   const allowed = Math.floor(log.arrivals.length * MAY_BE_SLOW)
@@ -50,7 +50,7 @@ async function withPermits(
 ): Promise<Recommendation> {
   const { result } = (await replay(log, endless(permits), bound)) as Replay
   const ownQueue = Math.max(100, 10 * permits)
-  const ownTimeout = Math.max(LEAST_TIMEOUT, wholeSeconds(10 * traffic.duration.mean))
+  const ownTimeout = Math.max(LEAST_TIMEOUT, wholeSeconds(30 * traffic.duration.mean))
   let queue = Math.max(ownQueue, 2 * result.mostWaiting)
   let queueTimeout = Math.max(ownTimeout, wholeSeconds(2 * result.wait.max))
   for (;;) {

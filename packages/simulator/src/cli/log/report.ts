@@ -73,7 +73,7 @@ function describe(log: AccessLog, traffic: Traffic): string[] {
   ]
   if (log.malformed > 0) {
     lines.push(
-      `${log.malformed} lines could not be read, such as`,
+      `lines that could not be read: ${log.malformed}, such as`,
       ...log.examples.map((line) => `  ${line}`),
     )
   }
