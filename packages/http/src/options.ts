@@ -63,7 +63,7 @@ type KeyOf<Context extends unknown[]> = (...context: Context) => MaybePromise<st
 export interface CommonOptions<Context extends unknown[]> {
   /**
    * The longest a request may wait, in ms; Infinity for ever. Default: what the limiter or its queue
-   * says, else 5000. The default queue says ten times the mean hold, at least 5000.
+   * says, else 5000. The default queue says thirty times the mean hold, at least 5000.
    */
   queueTimeout?: number | undefined
   /** Whose limit counts, for limiters that look at it. Makes 429 the default status. */
