@@ -81,11 +81,12 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     const since = performance.now()
     const timeout = this.#timeoutFor(asking) ?? this.limiter.timeout ?? Infinity
     const inTime = await within(ahead, timeout)
-    if (visit.gone) return 'gone'
-    if (!inTime) return this.#rejections.make({ reason: 'timeout' }, asking.key)
     const { deadline } = asking
-    const left = deadline === undefined ? undefined : deadline - (performance.now() - since)
-    return this.#acquire(visit, context, { ...asking, deadline: left })
+    const left = deadline && deadline - (performance.now() - since)
+    if (visit.gone) return 'gone'
+    return inTime
+      ? this.#acquire(visit, context, { ...asking, deadline: left })
+      : this.#rejections.make({ reason: 'timeout' }, asking.key)
   }
 
   #acquire(visit: Visit, context: Context, asking: Asking): MaybePromise<Verdict> {

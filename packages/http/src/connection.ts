@@ -148,15 +148,14 @@ function forget(connection: Connection, host: Host): void {
 function listen(request: NodeRequest, host: Host, connection: Connection): void {
   const onOver = (): void => throwAll(endGuests(connection, host))
   // Not the response of HTTP/2: to a HEAD request whose client leaves it emits nothing.
-  const stream = streamOf(host)
-  const closing = stream ?? host
+  const closing = streamOf(host) ?? host
   closing.on('close', onOver)
   // Fakes such as node-mocks-http emit no close.
   host.on('finish', onOver)
   // A pipelined response has no socket until its turn comes; if the socket dies first, Node 20 and 22
   // never close the response.
   if (host.socket === null && request.socket) watchSocket(request.socket, connection)
-  if (stream === undefined && request.socket) destroyWhenLost(request.socket as TLSSocket)
+  if (closing === host && request.socket) destroyWhenLost(request.socket as TLSSocket)
 }
 
 /** One listener a socket: one a response would make Node warn of a leak. */

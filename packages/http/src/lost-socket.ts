@@ -11,8 +11,9 @@ const GRACE = 1000
 
 /**
  * Destroys a TLS socket whose client has left when Node does not. If the client resets the connection
- * as the handshake ends, Node (20 to 26) fails to write the session tickets and loses the error, and
- * never calls back for what is written next: the socket reads its end, ends, and never closes.
+ * just as Node (20 to 26) writes, most of all the session tickets when the handshake ends, the error of
+ * that write is lost, and what is written next is never called back: the socket reads its end, ends, and
+ * never closes.
  * HTTP/2 is not even told that it was read: there only `maxHold` helps.
  */
 export function destroyWhenLost(socket: TLSSocket & Watched): void {

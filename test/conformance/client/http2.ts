@@ -8,29 +8,16 @@ import { Exchange, type RequestOptions } from './exchange.ts'
 export class Http2Client implements Client {
   readonly #patience: number
   readonly #tcp: Socket
-  /** The same, or TLS on it. */
-  readonly #socket: Socket
   readonly #session: ClientHttp2Session
   readonly #streams: ClientHttp2Stream[] = []
-  /** Whether the server has written all of its handshake. */
-  #ready = true
 
   constructor(port: number, secure: boolean, patience: number) {
     this.#patience = patience
     this.#tcp = connectTcp({ port, host: '127.0.0.1', noDelay: true })
     this.#tcp.on('error', () => {})
-    this.#socket = secure
-      ? connectTls({ socket: this.#tcp, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
-      : this.#tcp
-    if (secure) {
-      this.#ready = false
-      this.#socket.once('session', () => {
-        this.#ready = true
-      })
-    }
-    this.#session = connect(`http${secure ? 's' : ''}://localhost:${port}`, {
-      createConnection: () => this.#socket,
-    })
+    const createConnection = (): Socket =>
+      secure ? connectTls({ socket: this.#tcp, rejectUnauthorized: false, ALPNProtocols: ['h2'] }) : this.#tcp
+    this.#session = connect(`http${secure ? 's' : ''}://localhost:${port}`, { createConnection })
     // A server that hangs up is part of the tests.
     this.#session.on('error', () => {})
   }
@@ -79,9 +66,7 @@ export class Http2Client implements Client {
 
   leave(how: Departure): void {
     if (how === 'FIN') for (const stream of this.#streams) stream.close(constants.NGHTTP2_CANCEL)
-    else if (this.#ready) this.#tcp.resetAndDestroy()
-    // Before that, Node 20 to 26 may never notice (packages/http/src/lost-socket.ts says why).
-    else this.#socket.once('session', () => this.#tcp.resetAndDestroy())
+    else this.#tcp.resetAndDestroy()
   }
 
   stall(): void {
