@@ -26,6 +26,19 @@ export interface Scenario {
   clients?: Clients | undefined
 }
 
+/** What a scenario may say. */
+export const SCENARIO_FIELDS: readonly (keyof Scenario)[] = [
+  'seed',
+  'duration',
+  'warmUp',
+  'drain',
+  'bucket',
+  'arrivals',
+  'service',
+  'server',
+  'clients',
+]
+
 export interface Clients {
   /** How many ms a client waits for the answer to an attempt; then it leaves. Default Infinity. */
   patience?: number | Distribution | undefined

@@ -10,7 +10,7 @@ import { Heap } from './heap.ts'
 import { Random } from './random.ts'
 import { type Counts, noCounts, type Result, type Step } from './result.ts'
 import { Sample } from './sample.ts'
-import type { Clients, Retries, Scenario } from './scenario.ts'
+import { type Clients, type Retries, SCENARIO_FIELDS, type Scenario } from './scenario.ts'
 import { unlimited } from './server.ts'
 import { whenSettled } from './settle.ts'
 import { Station } from './station.ts'
@@ -430,17 +430,7 @@ function noService(): never {
 }
 
 function checkScenario(scenario: Scenario): void {
-  checkOptions('scenario', scenario, [
-    'seed',
-    'duration',
-    'warmUp',
-    'drain',
-    'bucket',
-    'arrivals',
-    'service',
-    'server',
-    'clients',
-  ])
+  checkOptions('scenario', scenario, SCENARIO_FIELDS)
   const { duration, warmUp = 0, drain = 0, bucket = 1000, arrivals, clients = {} } = scenario
   checkPositive('duration', duration)
   checkAmount('warmUp', warmUp)

@@ -1,5 +1,5 @@
 import { choice, keys } from '../distribution.ts'
-import { backoff, type Clients, type Retries, type Scenario } from '../scenario.ts'
+import { backoff, type Clients, type Retries, SCENARIO_FIELDS, type Scenario } from '../scenario.ts'
 import { type NamedLimiter, readCandidate } from './candidates.ts'
 import { Field } from './field.ts'
 import { readArrivals, readDistribution, readServer } from './kinds.ts'
@@ -16,19 +16,7 @@ export interface ScenarioFile {
  * @throws TypeError naming the field, and what it was, for anything that is wrong.
  */
 export function readScenario(json: unknown): ScenarioFile {
-  const file = new Field('', json).only(
-    'name',
-    'seed',
-    'duration',
-    'warmUp',
-    'drain',
-    'bucket',
-    'arrivals',
-    'service',
-    'server',
-    'clients',
-    'candidates',
-  )
+  const file = new Field('', json).only('name', ...SCENARIO_FIELDS, 'candidates')
   const number = (name: string): number | undefined => file.get(name).maybe((field) => field.number())
   const scenario: Scenario = {
     seed: number('seed'),
