@@ -1,0 +1,1 @@
+export type { Port, Script } from './port.ts'
