@@ -1,1 +1,5 @@
-export type { Port, Script } from './port.ts'
+export type { FleetStats, InstanceStats } from './inspect.ts'
+export type { Degraded, Disagreement, RedisLimiterOptions } from './options.ts'
+export type { RedisClient } from './port.ts'
+export { type RedisLimiter, redisLimiter } from './redis-limiter.ts'
+export { LeaseLostError, type RedisPermit } from './redis-permit.ts'
