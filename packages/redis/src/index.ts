@@ -1,1 +1,1 @@
-export type { Port, Script } from './port.ts'
+export { type Port, portFor, type RedisClient, type Script } from './port.ts'
