@@ -32,6 +32,8 @@ export class Cluster {
             `cluster-port ${busPort}`,
             `cluster-node-timeout ${nodeTimeout}`,
             'repl-diskless-sync-delay 0',
+            // A replica is told of only once it has received something.
+            'repl-ping-replica-period 1',
             ...config,
           ],
         }).then((server) => ({ server, busPort }))
