@@ -35,7 +35,8 @@ export function describeWithServers(title: string, kinds: readonly Kind[], body:
       describe(name, () => body(kind))
       continue
     }
-    const why = `there is no ${kind}-server on PATH`
+    const hint = kind === 'valkey' ? ' (on Debian, .ci/valkey unpacks one)' : ''
+    const why = `there is no ${kind}-server on PATH${hint}`
     if (process.env.LINECLEAR_REQUIRE_REDIS === '1') {
       test(name, () => {
         throw new Error(`${why}, and LINECLEAR_REQUIRE_REDIS=1`)

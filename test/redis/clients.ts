@@ -16,6 +16,9 @@ export interface ClientOptions {
   impatient?: boolean | undefined
 }
 
+/** In ms. Less than two checks of the subscriber's connection, which is not to take it for an answer. */
+const COMMAND_TIMEOUT = 3_000
+
 export interface ClientKind {
   readonly name: string
   /** A connected client. */
@@ -33,6 +36,7 @@ function ofIoredis(name: string, { Redis, Cluster }: Ioredis): ClientKind {
       const client = new Redis({
         port,
         keyPrefix,
+        commandTimeout: COMMAND_TIMEOUT,
         lazyConnect: true,
         retryStrategy: impatient ? () => null : () => 20,
         ...(impatient && { enableOfflineQueue: false, maxRetriesPerRequest: 0 }),
@@ -56,11 +60,13 @@ function ofIoredis(name: string, { Redis, Cluster }: Ioredis): ClientKind {
   }
 }
 
-const nodeRedis: ClientKind = {
-  name: 'node-redis',
+const nodeRedis = (RESP: 2 | 3): ClientKind => ({
+  name: `node-redis with RESP${RESP}`,
   async standalone(port, { keyPrefix = '', impatient = false } = {}) {
     const client = createClient({
+      RESP,
       keyPrefix,
+      commandOptions: { timeout: COMMAND_TIMEOUT },
       disableOfflineQueue: impatient,
       socket: { port, reconnectStrategy: impatient ? false : 20 },
     })
@@ -70,6 +76,7 @@ const nodeRedis: ClientKind = {
   },
   async cluster(roots) {
     const client = createCluster({
+      RESP,
       rootNodes: roots.map((socket) => ({ socket })),
       useReplicas: true,
       defaults: { socket: { reconnectStrategy: 20 } },
@@ -78,7 +85,7 @@ const nodeRedis: ClientKind = {
     await client.connect()
     return { client, end: () => client.destroy() }
   },
-}
+})
 
 const nodeRedisPool: ClientKind = {
   name: "node-redis's pool",
@@ -99,7 +106,8 @@ export const clientKinds: readonly ClientKind[] = [
   // The same to use; only its types were written anew.
   ofIoredis('ioredis 5', ioredis5 as unknown as Ioredis),
   ofIoredis('iovalkey', iovalkey as unknown as Ioredis),
-  nodeRedis,
+  nodeRedis(2),
+  nodeRedis(3),
   nodeRedisPool,
 ]
 

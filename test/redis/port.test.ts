@@ -62,6 +62,7 @@ describeWithServers('The port', ['redis', 'valkey'], (kind) => {
     })
 
     afterEach(async () => {
+      vi.useRealTimers()
       for (const { end } of [users, ...more.splice(0)]) await end()
       await until('all connections are closed', async () => {
         return (await server.clients('normal')).length + (await server.clients('pubsub')).length === 0
@@ -209,7 +210,35 @@ describeWithServers('The port', ['redis', 'valkey'], (kind) => {
       ear.stop()
     })
 
-    test('keeps no process alive', async () => {
+    test('keeps a connection that answers, and replaces one that does not', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const ear = new Ear(portFor(users.client), 'a')
+      await ear.standsAgain(0)
+      const id = async () => (await server.clients('pubsub'))[0]?.id
+      const first = await id()
+      for (let checks = 0; checks < 3; checks++) {
+        vi.advanceTimersByTime(5_000)
+        await until('the ping has arrived', async () => {
+          return (await server.clients('pubsub'))[0]?.cmd === 'ping' && ear.subscribed === 1
+        })
+        await server.ask('PUBLISH', 'a', `check ${checks}`)
+        await ear.heard(`check ${checks}`)
+      }
+      expect(await id()).toBe(first)
+      server.pause()
+      vi.advanceTimersByTime(5_000)
+      await new Promise(setImmediate)
+      vi.advanceTimersByTime(5_000)
+      server.resume()
+      vi.advanceTimersByTime(100)
+      await ear.standsAgain(1)
+      expect(await id()).not.toBe(first)
+      ear.stop()
+      vi.advanceTimersByTime(5_000)
+    })
+
+    // A process for each client is slow, and the kind of server means nothing to it.
+    test.runIf(kind === 'redis')('keeps no process alive', async () => {
       const child = spawn(
         process.execPath,
         ['--import', 'tsx', fileURLToPath(new URL('./leave.ts', import.meta.url)), name, String(server.port)],

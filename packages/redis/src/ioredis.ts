@@ -87,9 +87,7 @@ class IoredisConnection implements Connection {
       autoResubscribe: false,
       // A time-out would look like an answer.
       commandTimeout: undefined,
-      enableOfflineQueue: true,
       enableAutoPipelining: false,
-      readOnly: false,
     })
     this.#own = own
     own.on('message', events.message)
