@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { RedisClient } from '@lineclear/redis'
 import * as ioredis from 'ioredis'
 import * as ioredis5 from 'ioredis5'
@@ -14,6 +15,8 @@ export interface ClientOptions {
   keyPrefix?: string | undefined
   /** Set to whatever gives up soonest: no queue while offline, no attempt to connect again. */
   impatient?: boolean | undefined
+  /** Told whenever the client's own strategy is asked whether to connect again. */
+  onRetry?: (() => void) | undefined
 }
 
 /** In ms. Less than two checks of the subscriber's connection, which is not to take it for an answer. */
@@ -32,17 +35,21 @@ type Ioredis = Pick<typeof ioredis, 'Redis' | 'Cluster'>
 function ofIoredis(name: string, { Redis, Cluster }: Ioredis): ClientKind {
   return {
     name,
-    async standalone(port, { keyPrefix = '', impatient = false } = {}) {
+    async standalone(port, { keyPrefix = '', impatient = false, onRetry } = {}) {
       const client = new Redis({
         port,
         keyPrefix,
         commandTimeout: COMMAND_TIMEOUT,
-        lazyConnect: true,
-        retryStrategy: impatient ? () => null : () => 20,
+        lazyConnect: impatient,
+        retryStrategy: () => {
+          onRetry?.()
+          return impatient ? null : 20
+        },
         ...(impatient && { enableOfflineQueue: false, maxRetriesPerRequest: 0 }),
       })
       client.on('error', ignore)
-      await client.connect()
+      if (impatient) await client.connect()
+      else await once(client, 'ready')
       return { client, end: () => client.disconnect() }
     },
     async cluster(roots) {
@@ -62,13 +69,13 @@ function ofIoredis(name: string, { Redis, Cluster }: Ioredis): ClientKind {
 
 const nodeRedis = (RESP: 2 | 3): ClientKind => ({
   name: `node-redis with RESP${RESP}`,
-  async standalone(port, { keyPrefix = '', impatient = false } = {}) {
+  async standalone(port, { keyPrefix = '', impatient = false, onRetry } = {}) {
     const client = createClient({
       RESP,
       keyPrefix,
       commandOptions: { timeout: COMMAND_TIMEOUT },
       disableOfflineQueue: impatient,
-      socket: { port, reconnectStrategy: impatient ? false : 20 },
+      socket: { port, reconnectStrategy: strategy(impatient, onRetry) },
     })
     client.on('error', ignore)
     await client.connect()
@@ -89,11 +96,11 @@ const nodeRedis = (RESP: 2 | 3): ClientKind => ({
 
 const nodeRedisPool: ClientKind = {
   name: "node-redis's pool",
-  async standalone(port, { keyPrefix = '', impatient = false } = {}) {
+  async standalone(port, { keyPrefix = '', impatient = false, onRetry } = {}) {
     const pool = createClientPool({
       keyPrefix,
       disableOfflineQueue: impatient,
-      socket: { port, reconnectStrategy: impatient ? false : 20 },
+      socket: { port, reconnectStrategy: strategy(impatient, onRetry) },
     })
     pool.on('error', ignore)
     await pool.connect()
@@ -110,5 +117,12 @@ export const clientKinds: readonly ClientKind[] = [
   nodeRedis(3),
   nodeRedisPool,
 ]
+
+function strategy(impatient: boolean, onRetry: (() => void) | undefined): () => number | false {
+  return () => {
+    onRetry?.()
+    return impatient ? false : 20
+  }
+}
 
 function ignore(): void {}

@@ -170,7 +170,17 @@ describeWithServers('The port', ['redis', 'valkey'], (kind) => {
 
     test('leaves nothing behind when it is left at once', async () => {
       const port = portFor(users.client)
-      new Ear(port, 'a').stop()
+      for (let ticks = 0; ticks < 10; ticks++) {
+        const ear = new Ear(port, 'a')
+        for (let tick = 0; tick < ticks; tick++) await undefined
+        ear.stop()
+      }
+      for (let turns = 1; turns < 6; turns++) {
+        const ear = new Ear(port, 'a')
+        for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
+        ear.stop()
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50))
       await until('no connection is left', async () => {
         return (await server.clients('normal')).length === baseline
       })
@@ -184,7 +194,8 @@ describeWithServers('The port', ['redis', 'valkey'], (kind) => {
     })
 
     test('subscribes again after its connection is killed, and tells', async () => {
-      const port = portFor(users.client)
+      const onRetry = vi.fn()
+      const port = portFor((await another({ onRetry })).client)
       const ears = [new Ear(port, 'a'), new Ear(port, 'b')]
       await Promise.all(ears.map((ear) => ear.standsAgain(0)))
       for (let times = 1; times <= 3; times++) {
@@ -194,6 +205,8 @@ describeWithServers('The port', ['redis', 'valkey'], (kind) => {
         await ears[1]?.heard(`after ${times}`)
       }
       expect(await server.clients('pubsub')).toHaveLength(1)
+      // It is the user's client that it is about, and that was not lost.
+      expect(onRetry).not.toHaveBeenCalled()
       for (const ear of ears) ear.stop()
     })
 
@@ -226,9 +239,8 @@ describeWithServers('The port', ['redis', 'valkey'], (kind) => {
       }
       expect(await id()).toBe(first)
       server.pause()
-      vi.advanceTimersByTime(5_000)
-      await new Promise(setImmediate)
-      vi.advanceTimersByTime(5_000)
+      // Step by step, for the time-outs of commands to have their effect.
+      for (let passed = 0; passed < 10_000; passed += 500) await vi.advanceTimersByTimeAsync(500)
       server.resume()
       vi.advanceTimersByTime(100)
       await ear.standsAgain(1)

@@ -21,6 +21,7 @@ class FakeConnection implements Connection {
 
   async subscribe(channel: string): Promise<void> {
     this.asked.push(channel)
+    await this.#world.subscribed
     if (this.#world.forbidden.has(channel)) throw new Error('NOPERM')
   }
 
@@ -45,6 +46,7 @@ class FakeConnection implements Connection {
 interface World {
   reachable: Promise<void>
   answer: Promise<void>
+  subscribed: Promise<void>
   forbidden: Set<string>
 }
 
@@ -57,7 +59,12 @@ const latest = () => connections.at(-1) as FakeConnection
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  world = { reachable: Promise.resolve(), answer: Promise.resolve(), forbidden: new Set() }
+  world = {
+    reachable: Promise.resolve(),
+    answer: Promise.resolve(),
+    subscribed: Promise.resolve(),
+    forbidden: new Set(),
+  }
   connections = []
   subscriber = new Subscriber((events) => {
     connections.push(new FakeConnection(events, world))
@@ -177,6 +184,36 @@ test('what an old connection tells is ignored', async () => {
   stop()
   latest().events.ended()
   expect(connections).toHaveLength(2)
+})
+
+test('a subscription on a connection that has ended since does not stand', async () => {
+  let answer = () => {}
+  world.subscribed = new Promise((resolve) => {
+    answer = resolve
+  })
+  const { onSubscribed, stop } = listen('a')
+  await flush()
+  latest().events.ended()
+  answer()
+  await flush()
+  expect(onSubscribed).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(100)
+  expect(onSubscribed).toHaveBeenCalledTimes(1)
+  stop()
+})
+
+test('who comes while there is no connection is told only of the next', async () => {
+  const first = listen('a')
+  await flush()
+  latest().events.ended()
+  const second = listen('a')
+  await flush()
+  expect(second.onSubscribed).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(100)
+  expect(first.onSubscribed).toHaveBeenCalledTimes(2)
+  expect(second.onSubscribed).toHaveBeenCalledTimes(1)
+  first.stop()
+  second.stop()
 })
 
 test('who has left is told nothing more, not even that the subscription stands', async () => {

@@ -84,7 +84,6 @@ class IoredisConnection implements Connection {
       // The subscriber reconnects: whatever the user's client does when it is lost, that is not for us.
       retryStrategy: () => null,
       reconnectOnError: null,
-      autoResubscribe: false,
       // A time-out would look like an answer.
       commandTimeout: undefined,
       enableAutoPipelining: false,

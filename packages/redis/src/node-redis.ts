@@ -129,7 +129,7 @@ function copyOf(client: Client): Client {
   return client.duplicate({
     // The subscriber reconnects: whatever the user's client does when it is lost, that is not for us.
     socket: { ...client.options?.socket, reconnectStrategy: false },
-    // A time-out would look like an answer.
+    // Nor are what it sets for its commands, such as a signal, and its cache.
     commandOptions: undefined,
     clientSideCache: undefined,
   })
