@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { ask } from './ask.ts'
-import { describeWithServers } from './available.ts'
+import { describeWithRedis, describeWithServers } from './available.ts'
 import { Cluster } from './cluster.ts'
 import { TcpProxy } from './proxy.ts'
 import { Server, startReplica } from './servers.ts'
@@ -98,7 +98,7 @@ describeWithServers('The test servers', ['redis', 'valkey'], (kind) => {
   })
 })
 
-describeWithServers('The proxy', ['redis'], () => {
+describeWithRedis('The proxy', () => {
   test('holds, delays, cuts, and leads elsewhere', async () => {
     const [one, two] = [kept(await Server.start()), kept(await Server.start())]
     await one.ask('SET', 'name', 'one')
