@@ -14,6 +14,7 @@ echo $pid
 exec >&-
 read word
 kill -9 $pid
+wait $pid
 [ "$word" = keep ] || rm -rf "$directory"
 `
 
