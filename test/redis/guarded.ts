@@ -14,7 +14,7 @@ echo $pid
 exec >&-
 read word
 kill -9 $pid
-wait $pid
+wait $pid 2>/dev/null
 [ "$word" = keep ] || rm -rf "$directory"
 `
 
