@@ -1,0 +1,9 @@
+/** Runs a script by its SHA; by its text where the server does not know it, as after a restart. */
+export async function runScript(send: (way: 'sha' | 'text') => Promise<unknown>): Promise<unknown> {
+  try {
+    return await send('sha')
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    return send('text')
+  }
+}
