@@ -36,7 +36,8 @@ export interface Setting {
 /** What the server was asked to do, to be done again by a real one. */
 export type Deed =
   | { kind: 'sync'; request: SyncRequest; clock: number; uptime: number; reply: SyncReply; pushes: Push[] }
-  | { kind: 'snapshot' | 'restore'; name: number }
+  | { kind: 'snapshot'; name: number }
+  | { kind: 'restore'; name: number }
   | { kind: 'empty' }
 
 interface Permit {
@@ -60,6 +61,12 @@ interface Asked {
   client: Client
   outcome: 'granted' | 'rejected' | 'cancelled' | undefined
 }
+
+/** The server's queues before a SYNC, and the highest sequence number it had of each incarnation. */
+type Queues = Map<
+  string,
+  { queue: { owner: string; sequence: number; weight: number }[]; wanted: Map<string, number> }
+>
 
 type Message =
   | { kind: 'request'; client: Client; request: SyncRequest }
@@ -94,7 +101,8 @@ export class Explorer {
   readonly seed: number
   readonly setting: Setting
   readonly deeds: Deed[] = []
-  readonly trace: string[] = []
+  /** What happened; a message is only made text if something goes wrong. */
+  readonly #trace: { at: number; text: string; message: unknown }[] = []
   /** What came to pass, to see that the histories are worth their while. */
   readonly counts = { syncs: 0, granted: 0, rejected: 0, lost: 0 }
 
@@ -132,14 +140,18 @@ export class Explorer {
       this.#comeToRest()
     } catch (error) {
       const setting = JSON.stringify(this.setting)
-      const trace = this.trace.slice(-80).join('\n')
-      throw new Error(`Seed ${this.seed}: ${(error as Error).stack}\n${setting}\n${trace}`, { cause: error })
+      const trace = this.#trace.slice(-120).map(({ at, text, message }) => {
+        return `${String(at).padStart(6)} ${text}${message === undefined ? '' : `: ${JSON.stringify(message)}`}`
+      })
+      throw new Error(`Seed ${this.seed}: ${(error as Error).stack}\n${setting}\n${trace.join('\n')}`, {
+        cause: error,
+      })
     }
     return this
   }
 
-  #log(text: string): void {
-    this.trace.push(`${String(this.#now).padStart(6)} ${text}`)
+  #log(text: string, message?: unknown): void {
+    this.#trace.push({ at: this.#now, text, message })
   }
 
   #join(): void {
@@ -302,7 +314,7 @@ export class Explorer {
     client.flight = request
     client.kicked = false
     client.nextBeat = this.#now + LEASE / 3
-    this.#log(`${client.name} sends ${request.number}: ${JSON.stringify(request)}`)
+    this.#log(`${client.name} sends ${request.number}`, request)
     this.#messages.push({ kind: 'request', client, request })
   }
 
@@ -331,7 +343,7 @@ export class Explorer {
     if (message.kind === 'request') {
       this.#sync(client, message.request)
     } else if (alive && message.kind === 'push') {
-      this.#log(`${client.name} hears ${JSON.stringify(message.push)}`)
+      this.#log(`${client.name} hears`, message.push)
       client.ledger.onPush(message.push, this.#now)
     } else if (alive && message.kind === 'reply') {
       const read = client.ledger.onReply(message.request, message.reply, this.#now)
@@ -344,10 +356,10 @@ export class Explorer {
     this.counts.syncs++
     const clock = this.#clock
     const uptime = 1000 * Math.floor((this.#now - this.#startedAt) / 1000)
-    const before = this.#server.snapshot()
+    const before = this.#queues()
     const { reply, pushes } = this.#server.sync(request, clock, uptime)
     this.deeds.push({ kind: 'sync', request, clock, uptime, reply, pushes })
-    this.#log(`  server to ${client.name}: ${JSON.stringify(reply)}`)
+    this.#log(`  server to ${client.name}`, reply)
     this.#checkOrder(before, request)
     this.#messages.push({ kind: 'reply', client, request, reply })
     for (const push of pushes) {
@@ -356,11 +368,21 @@ export class Explorer {
     }
   }
 
+  #queues(): Queues {
+    const queues: Queues = new Map()
+    for (const [key, { queue, records }] of this.#server.stored.keys) {
+      const wanted = new Map<string, number>()
+      for (const [owner, record] of records) wanted.set(owner, record.wanted)
+      queues.set(key, { queue: [...queue], wanted })
+    }
+    return queues
+  }
+
   /** Nobody is let past one who arrived before. */
-  #checkOrder(before: Stored, request: SyncRequest): void {
+  #checkOrder(before: Queues, request: SyncRequest): void {
     for (const [key, { queue, records, limit }] of this.#server.stored.keys) {
       const first = queue[0]
-      const former = before.keys.get(key)
+      const former = before.get(key)
       const waited = former?.queue ?? []
       const name = (owner: string, sequence: number): string => `${owner}/${sequence}`
       const left = new Set(queue.map(({ owner, sequence }) => name(owner, sequence)))
@@ -386,7 +408,7 @@ export class Explorer {
       const owner = request.incarnation
       for (const run of sent?.wants ?? []) {
         for (let sequence = run.first; sequence < run.first + run.count; sequence++) {
-          const known = sequence <= (former?.records.get(owner)?.wanted ?? 0)
+          const known = sequence <= (former?.wanted.get(owner) ?? 0)
           const took = (records.get(owner)?.wanted ?? 0) >= sequence
           if (known || !took || left.has(name(owner, sequence)) || isRejected(owner, sequence)) continue
           throw new Error(`${name(owner, sequence)} came and was let past ${passed}`)
@@ -504,29 +526,43 @@ export class Explorer {
     this.#log('--- rest ---')
     this.#quiet = true
     for (const client of this.#clients) client.pausedTill = 0
-    for (let round = 0; round < 120; round++) {
-      for (const client of this.#clients) {
-        if (this.#random.chance(0.5) || round > 60) this.#release(client)
-        client.flight = undefined
-        this.#send(client)
-      }
-      while (this.#messages.length > 0) this.#deliver(this.#messages[0])
-      this.#check()
-      this.#pass(LEASE / 20)
-    }
+    for (let round = 0; round < 120 && this.#isBusy(); round++) this.#round(round > 60)
     for (const { name, waiting, permits } of this.#clients) {
       if (waiting.size > 0 || permits.length > 0) {
         throw new Error(`${name} waits for ever: ${[...waiting].map(({ sequence }) => sequence)}`)
       }
     }
-    for (const [key, { inUse, queue, records }] of this.#server.stored.keys) {
-      if (this.setting.keyed && records.size > 0) throw new Error(`records of ${key} are left`)
-      if (inUse > 0) throw new Error(`${inUse} of ${key} are left in use`)
-      if (queue.length > 0) throw new Error(`wants for ${key} are left`)
+    // The dead are forgotten after their leases, and permits granted to nobody find their way back.
+    for (let round = 0; round < 12; round++) this.#round(true, LEASE / 4)
+    const { leases, keys } = this.#server.stored
+    for (const [key, { inUse, queue, records, generation }] of keys) {
+      for (const [owner, { granted, returned, queued }] of records) {
+        if (granted === returned && queued === 0 && !this.setting.keyed) continue
+        if (leases.has(owner)) throw new Error(`${owner} has left something of ${key}`)
+        // Of a key that nobody asks for, the dead's is dropped when somebody does.
+        if (generation === this.#server.stored.meta?.generation) throw new Error(`${owner} is not dropped`)
+      }
+      if (!this.setting.keyed && inUse > 0) throw new Error(`${inUse} of ${key} are left in use`)
+      if (!this.setting.keyed && queue.length > 0) throw new Error(`wants for ${key} are left`)
     }
     for (const { name, ledger } of this.#clients) {
       if (this.setting.keyed && ledger.keys > 0) throw new Error(`${name} has not forgotten its keys`)
     }
+  }
+
+  #isBusy(): boolean {
+    return this.#clients.some(({ waiting, permits }) => waiting.size > 0 || permits.length > 0)
+  }
+
+  #round(release: boolean, ms: number = LEASE / 20): void {
+    for (const client of this.#clients) {
+      if (release || this.#random.chance(0.5)) this.#release(client)
+      client.flight = undefined
+      this.#send(client)
+    }
+    while (this.#messages.length > 0) this.#deliver(this.#messages[0])
+    this.#check()
+    this.#pass(ms)
   }
 }
 
