@@ -4,7 +4,6 @@ import type { Push, SyncReply, SyncRequest } from '../../packages/redis/src/wire
 import { Random } from '../chaos/random.ts'
 import { ModelServer, type Stored } from './model.ts'
 
-const LEASE = 600
 /** What a new process is told: a server's first use looks so. */
 const LONG = 1e9
 
@@ -30,6 +29,10 @@ export interface Setting {
   degraded: boolean
   /** The server's clock steps back. */
   clockSteps: boolean
+  /** In ms. With a long one, what is held is reported anew within it. */
+  lease: number
+  /** How likely a process that has something to tell does so when it looks at the clock. */
+  eagerness: number
   steps: number
 }
 
@@ -93,6 +96,8 @@ export function settingOf(seed: number): Setting {
     degraded: random.chance(0.1),
     clockSteps: random.chance(0.2),
     steps: random.between(60, 220),
+    lease: keyed && random.chance(0.5) ? 300_000 : 600,
+    eagerness: random.pick([0.5, 0.5, 0.1, 0]),
   }
 }
 
@@ -110,6 +115,8 @@ export class Explorer {
   readonly #server = new ModelServer()
   #clients: Client[] = []
   #messages: Message[] = []
+  /** Requests and pushes of the past, which may come once more. */
+  #former: Message[] = []
   #snapshots: Stored[] = []
   #now = 1000
   #clock = 1_700_000_000_000
@@ -155,7 +162,7 @@ export class Explorer {
   }
 
   #join(): void {
-    const { keyed, local, capacity, limit } = this.setting
+    const { keyed, local, capacity, limit, lease } = this.setting
     const client: Client = {
       name: `i${this.#born++}`,
       ledger: undefined as unknown as Ledger<Asked>,
@@ -168,7 +175,7 @@ export class Explorer {
     }
     client.ledger = new Ledger<Asked>({
       instance: client.name,
-      lease: LEASE,
+      lease,
       keyed,
       local,
       limits: { limit, capacity },
@@ -210,8 +217,9 @@ export class Explorer {
 
   /** Above all before it that it cannot be held together with. */
   #checkFence(key: string, weight: number, fence: number, handed: boolean): void {
-    const { loss, pauses, degraded } = this.setting
-    if (loss === 'rollback' || pauses || degraded) return
+    const { loss, pauses, degraded, clockSteps } = this.setting
+    // A clock that steps back while all else is lost takes the numbers with it.
+    if (loss === 'rollback' || (loss === 'restart' && clockSteps) || pauses || degraded) return
     let all = this.#fences.get(key)
     if (all === undefined) {
       all = []
@@ -238,6 +246,7 @@ export class Explorer {
       deliver: 42,
       drop: 4,
       duplicate: 3,
+      late: 3,
       giveUp: 4,
       time: 14,
       longTime: 1.2,
@@ -258,18 +267,20 @@ export class Explorer {
     else if (deed === 'deliver') this.#deliver(this.#pickMessage())
     else if (deed === 'drop') this.#remove(this.#pickMessage())
     else if (deed === 'duplicate') this.#duplicate()
+    else if (deed === 'late') this.#deliver(this.#pickFormer())
     else if (deed === 'giveUp' && awake) client.flight = undefined
-    else if (deed === 'time') this.#pass(random.between(1, LEASE / 5))
-    else if (deed === 'longTime') this.#pass(random.between(LEASE / 2, LEASE * 1.5))
+    else if (deed === 'time') this.#pass(random.between(1, this.setting.lease / 5))
+    else if (deed === 'longTime') this.#pass(random.between(this.setting.lease / 2, this.setting.lease * 1.5))
     else if (deed === 'crash') this.#crash(client)
     else if (deed === 'join' && this.#clients.length < 4) this.#join()
     else if (deed === 'pause' && this.setting.pauses)
-      client.pausedTill = this.#now + random.between(50, LEASE * 2)
+      client.pausedTill = this.#now + random.between(50, this.setting.lease * 2)
     else if (deed === 'loss') this.#lose()
     else if (deed === 'snapshot' && this.setting.loss === 'rollback') this.#snapshot()
     else if (deed === 'resize' && awake) this.#resize(client)
     else if (deed === 'degraded' && awake) this.#admitLocally(client)
-    else if (deed === 'clock' && this.setting.clockSteps) this.#clock -= random.between(1, LEASE * 2)
+    else if (deed === 'clock' && this.setting.clockSteps)
+      this.#clock -= random.between(1, this.setting.lease * 2)
   }
 
   #acquire(client: Client): void {
@@ -313,9 +324,21 @@ export class Explorer {
     if (request === undefined) return
     client.flight = request
     client.kicked = false
-    client.nextBeat = this.#now + LEASE / 3
+    client.nextBeat = this.#now + this.setting.lease / 3
     this.#log(`${client.name} sends ${request.number}`, request)
-    this.#messages.push({ kind: 'request', client, request })
+    this.#post({ kind: 'request', client, request })
+    this.#checkReport(client, request)
+  }
+
+  /** A request tells of all that is held, the first of an incarnation of all keys. */
+  #checkReport(client: Client, request: SyncRequest): void {
+    for (const key of this.setting.keys) {
+      const held = client.ledger.inUse(key)
+      const sent = request.keys.find((each) => each.key === key)
+      if (sent === undefined ? !request.registered && held > 0 : sent.granted - sent.returned < held) {
+        throw new Error(`${client.name} holds ${held} of ${key}, and does not tell`)
+      }
+    }
   }
 
   #pickMessage(): Message | undefined {
@@ -325,8 +348,19 @@ export class Explorer {
     return this.#messages[this.#random.chance(0.6) ? 0 : this.#random.between(0, length - 1)]
   }
 
+  #pickFormer(): Message | undefined {
+    const { length } = this.#former
+    return length === 0 ? undefined : this.#former[this.#random.between(Math.max(0, length - 40), length - 1)]
+  }
+
+  #post(message: Message): void {
+    this.#messages.push(message)
+    if (message.kind !== 'reply') this.#former.push(message)
+  }
+
   #remove(message: Message | undefined): void {
-    if (message !== undefined) this.#messages.splice(this.#messages.indexOf(message), 1)
+    const index = message === undefined ? -1 : this.#messages.indexOf(message)
+    if (index >= 0) this.#messages.splice(index, 1)
   }
 
   #duplicate(): void {
@@ -361,10 +395,10 @@ export class Explorer {
     this.deeds.push({ kind: 'sync', request, clock, uptime, reply, pushes })
     this.#log(`  server to ${client.name}`, reply)
     this.#checkOrder(before, request)
-    this.#messages.push({ kind: 'reply', client, request, reply })
+    this.#post({ kind: 'reply', client, request, reply })
     for (const push of pushes) {
       const to = this.#clients.find(({ name }) => push.incarnation.startsWith(`${name}.`))
-      if (to !== undefined) this.#messages.push({ kind: 'push', client: to, push })
+      if (to !== undefined) this.#post({ kind: 'push', client: to, push })
     }
   }
 
@@ -432,7 +466,7 @@ export class Explorer {
         if (this.#now < client.pausedTill) continue
         client.ledger.expire(this.#now)
         if (client.flight === undefined && (client.kicked || this.#now >= client.nextBeat)) {
-          if (this.#quiet || this.#random.chance(0.5)) this.#send(client)
+          if (this.#quiet || this.#random.chance(this.setting.eagerness)) this.#send(client)
         }
       }
       this.#check()
@@ -533,7 +567,7 @@ export class Explorer {
       }
     }
     // The dead are forgotten after their leases, and permits granted to nobody find their way back.
-    for (let round = 0; round < 12; round++) this.#round(true, LEASE / 4)
+    for (let round = 0; round < 12; round++) this.#round(true, this.setting.lease / 4)
     const { leases, keys } = this.#server.stored
     for (const [key, { inUse, queue, records, generation }] of keys) {
       for (const [owner, { granted, returned, queued }] of records) {
@@ -554,7 +588,7 @@ export class Explorer {
     return this.#clients.some(({ waiting, permits }) => waiting.size > 0 || permits.length > 0)
   }
 
-  #round(release: boolean, ms: number = LEASE / 20): void {
+  #round(release: boolean, ms: number = this.setting.lease / 20): void {
     for (const client of this.#clients) {
       if (release || this.#random.chance(0.5)) this.#release(client)
       client.flight = undefined
