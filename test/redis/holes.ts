@@ -56,8 +56,8 @@ export const holes: Hole[] = [
     changes: [
       {
         file: 'ledger.ts',
-        text: 'this.#onOk(flight, reply)',
-        becomes: 'this.#onOk({ ...flight, sentAt: now }, reply)',
+        text: 'this.#onOk(flight, reply, now)',
+        becomes: 'this.#onOk({ ...flight, sentAt: now }, reply, now)',
       },
     ],
     seed: 0,

@@ -352,7 +352,7 @@ export class Ledger<Waiter = unknown> {
       this.#deadline = undefined
       this.#renew()
     } else if (reply.kind === 'old') this.#kicked = true
-    else this.#onOk(flight, reply)
+    else this.#onOk(flight, reply, now)
     this.#tell()
     return true
   }
@@ -379,7 +379,7 @@ export class Ledger<Waiter = unknown> {
     }
   }
 
-  #onOk({ request, sentAt, accounts }: Flight<Waiter>, reply: SyncReply & { kind: 'ok' }): void {
+  #onOk({ request, sentAt, accounts }: Flight<Waiter>, reply: SyncReply & { kind: 'ok' }, now: number): void {
     const moved = this.#registered && reply.epoch !== this.#epoch
     this.#revision = reply.epoch === this.#epoch ? Math.max(this.#revision, reply.revision) : reply.revision
     this.#epoch = reply.epoch
@@ -393,7 +393,7 @@ export class Ledger<Waiter = unknown> {
     for (const [index, account] of accounts.entries()) {
       const sent = request.keys[index] as KeyRequest
       const got = reply.keys[index] as KeyReply
-      if (this.#read(account, sent, got, reply.revision, sentAt)) astray = true
+      if (this.#read(account, sent, got, reply.revision, now)) astray = true
     }
     if (request.bye) this.#closed = true
     else if (astray) this.#renew()
