@@ -213,7 +213,7 @@ export class Explorer {
   #onGranted(client: Client, want: Want<Asked>, fence: number): void {
     this.#log(`${client.name} granted ${want.sequence} x${want.weight} fence ${fence % 1e9}`)
     this.#end(client, want, 'granted')
-    if (client.ledger.due <= this.#now) throw new Error('granted after the end of the lease')
+    if (client.ledger.leaseEnd <= this.#now) throw new Error('granted after the end of the lease')
     client.permits.push({ key: want.key, weight: want.weight, lost: false })
     this.#checkFence(want.key, want.weight, fence, false)
     this.counts.granted++
@@ -309,6 +309,8 @@ export class Explorer {
       this.#checkFence(key, weight, fence, true)
       return
     }
+    // It may have forgotten the key just now, and its limit.
+    if (weight > client.ledger.limits(key).limit) return
     const want = client.ledger.acquire(key, weight, { client, outcome: undefined })
     this.#log(`${client.name} wants ${want.sequence} x${weight} of ${key}`)
     client.waiting.add(want)
@@ -565,7 +567,7 @@ export class Explorer {
       let held = 0
       for (const { permits, ledger } of this.#clients) {
         // Who has not yet looked at the clock holds what others may have by now: no lease can help it.
-        if (ledger.due <= this.#now) continue
+        if (ledger.leaseEnd <= this.#now) continue
         for (const permit of permits) if (permit.key === key && !permit.lost) held += permit.weight
       }
       if (held > this.#bound) throw new Error(`${held} in use of ${key}, of ${this.#bound}`)

@@ -160,6 +160,11 @@ export class Ledger<Waiter = unknown> {
     return this.#closed
   }
 
+  /** Until when the permits held are surely ours, unless a reply prolongs it; Infinity if none were granted. */
+  get leaseEnd(): number {
+    return this.#deadline ?? Infinity
+  }
+
   /** When `expire` has to be called, at the latest; Infinity if it need not. */
   get due(): number {
     let due = Infinity
