@@ -1,0 +1,2 @@
+export { explore } from './explorer.ts'
+export { scenes } from './scenes.ts'
