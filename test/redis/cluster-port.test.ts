@@ -1,5 +1,5 @@
-import { portFor } from '@lineclear/redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { portFor } from '../../packages/redis/src/port.ts'
 import { describeWithServers } from './available.ts'
 import { type ClientKind, clientKinds, type UsersClient } from './clients.ts'
 import { Cluster } from './cluster.ts'

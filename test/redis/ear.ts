@@ -1,4 +1,4 @@
-import type { Port } from '@lineclear/redis'
+import type { Port } from '../../packages/redis/src/port.ts'
 import { until } from './until.ts'
 
 /** Hears a channel of a port, and remembers what it heard. */

@@ -1,6 +1,6 @@
 // A process of port.test.ts: uses a port and ends the user's client, once with and once without leaving the
 // channel first. It is to end by itself.
-import { portFor } from '@lineclear/redis'
+import { portFor } from '../../packages/redis/src/port.ts'
 import { clientKinds } from './clients.ts'
 import { Ear } from './ear.ts'
 import { script } from './scripts.ts'

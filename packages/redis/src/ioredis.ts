@@ -39,6 +39,7 @@ export function ioredisPort(given: IoredisClient): Port {
   const send =
     client.isCluster && client.options.enableAutoPipelining ? sendInPipeline(client) : sendTo(client)
   return {
+    isCluster: client.isCluster === true,
     run: (script, keys, args) => runScript((way) => send(way, script, keys, args)),
     subscribe: (channel, onMessage, onSubscribed) => subscriber.subscribe(channel, onMessage, onSubscribed),
   }

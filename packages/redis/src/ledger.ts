@@ -130,6 +130,16 @@ export class Ledger<Waiter = unknown> {
     return sum
   }
 
+  /** Who has waited longest here for a key. */
+  first(key: string): Want<Waiter> | undefined {
+    return this.#accounts.get(key)?.wants.first()
+  }
+
+  /** All that wait here, those for one key in the order they came. */
+  wants(): Want<Waiter>[] {
+    return [...this.#asking].flatMap(({ wants }) => wants.waiting())
+  }
+
   /** The limits that hold for a key, as far as known here. */
   limits(key: string): Limits {
     return this.#accounts.get(key)?.limits ?? this.#limits

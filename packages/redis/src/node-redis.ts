@@ -43,6 +43,7 @@ export function nodeRedisPort(given: NodeRedisClient): Port {
   const client = given.withTypeMapping({}) as Client
   const subscriber = new Subscriber((events) => new NodeRedisConnection(given as Client, events))
   return {
+    isCluster: typeof (given as Partial<Cluster>).nodeClient === 'function',
     run: (script, keys, args) =>
       runScript((way) => {
         const options = { keys: [...keys], arguments: [...args] }

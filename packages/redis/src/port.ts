@@ -10,6 +10,9 @@ export interface Script {
 
 /** What the limiter needs of a Redis or Valkey client. */
 export interface Port {
+  /** Whether its keys lie on several nodes, by slot. */
+  readonly isCluster: boolean
+
   /**
    * Runs a script by its SHA, or by its text where the server does not know it. All keys lie in one slot, and
    * the script may touch no others: the client may put a prefix of its own before each. On a cluster it always
