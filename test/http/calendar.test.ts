@@ -48,9 +48,16 @@ describe('the calendar of refused clients', () => {
     expect(calendar.next()).toBe(6)
   })
 
-  it('goes by the mean hold, the latest a fiftieth', () => {
+  it('goes by the plain mean of the first holds, however long the first', () => {
     const { calendar } = calendarWith({ limit: 1 })
-    calendar.held(1000, 1)
+    calendar.held(9000, 1)
+    for (let i = 0; i < 7; i++) calendar.held(1000, 1)
+    expect(calendar.next()).toBe(8)
+  })
+
+  it('counts the latest hold as a fiftieth, after fifty', () => {
+    const { calendar } = calendarWith({ limit: 1 })
+    for (let i = 0; i < 100; i++) calendar.held(1000, 1)
     calendar.held(51_000, 1)
     expect(calendar.next()).toBe(8)
   })
