@@ -1,6 +1,7 @@
 import { type AcquireRequest, BoundedSemaphore, type Limiter, RejectedError } from '@lineclear/core'
 import { Admission, type Verdict, WebVisit } from '@lineclear/http'
 import { describe, expect, it, vi } from 'vitest'
+import { VirtualClock } from '../core/helpers.ts'
 
 function visit(): WebVisit {
   return new WebVisit(new Request('http://localhost/'))
@@ -59,6 +60,30 @@ describe('an admission', () => {
       waits.push(limiter.asked[0]?.timeout)
     }
     expect(waits).toEqual([1230, 0, 0, 5000, 300, 200, 100, Infinity, undefined, 100])
+  })
+
+  it('counts what a request waits for others of its connection by the clock of the limiter', async () => {
+    const clock = new VirtualClock()
+    const limiter = Object.assign(new Refusing(new RejectedError('full')), { clock })
+    const admission = new Admission({ limiter, queueTimeout: 500, deadline: () => 400 })
+    let proceed = (): void => {}
+    const behind = (): WebVisit =>
+      Object.assign(visit(), {
+        behind: () =>
+          new Promise<void>((resolve) => {
+            proceed = resolve
+          }),
+      })
+    const first = admission.enter(behind(), [])
+    clock.advance(150)
+    proceed()
+    expect(await first).toMatchObject({ reason: 'full' })
+    expect(limiter.asked[0]?.timeout).toBe(250)
+    expect(clock.timers).toBe(0)
+    const second = admission.enter(behind(), [])
+    clock.advance(400)
+    expect(await second).toMatchObject({ reason: 'timeout' })
+    expect(limiter.asked).toHaveLength(1)
   })
 
   it('takes a deadline that is no number for an error', () => {

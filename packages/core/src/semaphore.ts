@@ -200,7 +200,7 @@ export class Semaphore implements Limiter {
     return new SemaphorePermit((weight) => {
       this.#checkGiven(weight)
       this.#queue.released?.(this.clock.now() - since, weight, key)
-      this.#give(weight)
+      this.#putBack(weight)
     }, weight)
   }
 
@@ -212,6 +212,10 @@ export class Semaphore implements Limiter {
 
   readonly #give = (weight: number): void => {
     this.#checkGiven(weight)
+    this.#putBack(weight)
+  }
+
+  #putBack(weight: number): void {
     this.#free += weight
     if (this.#queue.size > 0 || this.#onIdle.length > 0) this.#settle()
   }

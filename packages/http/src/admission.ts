@@ -1,4 +1,10 @@
-import type { AcquireRequest, Limiter, Permit, RejectedError } from '@lineclear/core'
+import {
+  type AcquireRequest,
+  type Limiter,
+  type Permit,
+  type RejectedError,
+  systemClock,
+} from '@lineclear/core'
 import { wrongType } from '@lineclear/core/check'
 import { throwingErrors } from './as-error.ts'
 import { type Asking, askOptions, asksAnything } from './asking.ts'
@@ -78,11 +84,12 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   }
 
   async #waitBehind(ahead: Promise<void>, visit: Visit, context: Context, asking: Asking): Promise<Verdict> {
-    const since = performance.now()
+    const clock = this.limiter.clock ?? systemClock
+    const since = clock.now()
     const timeout = this.#timeoutFor(asking) ?? this.limiter.timeout ?? Infinity
-    const inTime = await within(ahead, timeout)
+    const inTime = await within(ahead, timeout, clock)
     const { deadline } = asking
-    const left = deadline && deadline - (performance.now() - since)
+    const left = deadline && deadline - (clock.now() - since)
     if (visit.gone) return 'gone'
     return inTime
       ? this.#acquire(visit, context, { ...asking, deadline: left })
