@@ -1,5 +1,6 @@
 import {
   adaptive,
+  adaptiveLifo,
   aimd,
   all,
   BoundedSemaphore,
@@ -223,6 +224,25 @@ describe('what was taken is released, in reverse, as ignored', () => {
   function fail(): never {
     throw failure
   }
+})
+
+test('what is given back because another has none leaves the mean hold of its queue as it was', async () => {
+  const clock = new VirtualClock()
+  const free = new BoundedSemaphore(2, { queue: adaptiveLifo(), clock })
+  for (let i = 0; i < 50; i++) {
+    const permit = take(free)
+    clock.advance(1000)
+    permit.release()
+  }
+  const taken = new BoundedSemaphore(1, { queue: 0 })
+  take(taken)
+  const limiter = all(free, taken)
+  for (let i = 0; i < 200; i++) {
+    expect(limiter.tryAcquire()).toBeUndefined()
+    expect(await ask(limiter).settled).toBe('full')
+  }
+  // Thirty mean holds.
+  expect(free.timeout).toBe(30_000)
 })
 
 describe('a time-out', () => {

@@ -3,6 +3,7 @@ import { checkCount, checkDuration, checkOptions, checkRequest } from './check.t
 import { type Clock, checkClock, systemClock } from './clock.ts'
 import { Deadlines } from './deadlines.ts'
 import { HandOver } from './hand-over.ts'
+import { isHandedBack } from './handed-back.ts'
 import type { AcquireRequest, Limiter, Permit } from './limiter.ts'
 import { own } from './queue/own.ts'
 import type { Queue, QueueHost } from './queue/queue.ts'
@@ -197,9 +198,10 @@ export class Semaphore implements Limiter {
   #permit(weight: number, key: string | undefined): Permit {
     if (this.#queue.released === undefined) return new SemaphorePermit(this.#give, weight)
     const since = this.clock.now()
-    return new SemaphorePermit((weight) => {
+    return new SemaphorePermit((weight, outcome) => {
       this.#checkGiven(weight)
-      this.#queue.released?.(this.clock.now() - since, weight, key)
+      const hold = this.clock.now() - since
+      this.#queue.released?.(isHandedBack(hold, outcome) ? undefined : hold, weight, key)
       this.#putBack(weight)
     }, weight)
   }

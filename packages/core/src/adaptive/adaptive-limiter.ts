@@ -119,7 +119,7 @@ export class AdaptiveLimiter implements Limiter {
     const signal = request?.signal
     return this.#semaphore.acquire(request).then((permit) => {
       if (signal?.aborted) {
-        permit.release()
+        permit.release('ignored')
         throw signal.reason
       }
       return this.#admit(permit, weight)

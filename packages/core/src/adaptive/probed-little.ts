@@ -1,4 +1,5 @@
 import { checkCount, checkNumber, checkOptions } from '../check.ts'
+import { isHandedBack } from '../handed-back.ts'
 import type { LimitAlgorithm, Sample } from './limit-algorithm.ts'
 import { Range, type RangeOptions } from './range.ts'
 
@@ -44,8 +45,6 @@ export function probedLittle(options: ProbedLittleOptions = {}): LimitAlgorithm 
   return new ProbedLittle(options)
 }
 
-/** Ms. */
-const A_MOMENT = 0.1
 // Natural logarithms of ratios between times.
 const LARGEST_STEP = 0.7
 const SURPRISE = 0.25
@@ -113,8 +112,7 @@ class ProbedLittle implements LimitAlgorithm {
   update(sample: Sample): number {
     // Nothing came or went by Little's law.
     if (sample.weight === 0) return this.#current
-    // Given back as it was taken, as `all` does when another limiter refuses.
-    if (sample.outcome === 'ignored' && sample.hold < A_MOMENT) return this.#current
+    if (isHandedBack(sample.hold, sample.outcome)) return this.#current
     switch (this.#phase) {
       case 'watch':
         if (this.#window.add(sample, Math.max(this.#samples, this.#limit))) this.#watched()
