@@ -300,6 +300,7 @@ describe('a flood of keys', () => {
     const waiter = ask(limiter, { key: 'a' })
     expect(limiter.tryAcquire({ key: 'c' })).toBeUndefined()
     expect(await ask(limiter, { key: 'c' }).settled).toBe('full')
+    await expect(limiter.acquire({ key: 'c' })).rejects.toThrow('No permit. Too many different keys')
     take(limiter)
     expect(made).toEqual(['a', 'b'])
     permit.release()

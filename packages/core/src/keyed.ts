@@ -34,6 +34,8 @@ export function keyed<L extends Limiter>(
 }
 
 const MAX_KEYS = 10_000
+// No queue of its own is full: it has none.
+const TOO_MANY_KEYS = 'Too many different keys have requests at the same time.'
 
 /** A limiter for each key, made by `keyed()`. It counts its own permits, whatever its limiters are. */
 export class Keyed<L extends Limiter = Limiter> implements Limiter {
@@ -234,7 +236,8 @@ export class Keyed<L extends Limiter = Limiter> implements Limiter {
 
   #refusal(reason: Refusal, request: AcquireRequest | undefined): unknown {
     if (request?.signal?.aborted) return request.signal.reason
-    const cause = reason === 'closed' ? this.#closed?.reason : undefined
+    if (reason === 'full') return new RejectedError(reason, { detail: TOO_MANY_KEYS })
+    const cause = this.#closed?.reason
     return new RejectedError(reason, cause === undefined ? {} : { cause })
   }
 }
