@@ -4,6 +4,7 @@ import {
   aimd,
   all,
   BoundedSemaphore,
+  innermost,
   keyed,
   type Limiter,
   observed,
@@ -75,6 +76,22 @@ describe('all', () => {
       permit.release()
     }
     expect(await waiter.settled).toBe('permit')
+  })
+
+  test('tells how many wait through it, for whichever', async () => {
+    const limiters = three()
+    const permits = limiters.map((limiter) => take(limiter))
+    const every = all(...limiters)
+    const controller = new AbortController()
+    const [first, second] = [ask(every), ask(every, { signal: controller.signal })]
+    void ask(limiters[0])
+    expect(every.waiting).toBe(2)
+    controller.abort()
+    await second.settled
+    expect(every.waiting).toBe(1)
+    for (const permit of permits) permit.release()
+    await first.settled
+    expect(every.waiting).toBe(0)
   })
 
   test('that tries takes all or none', () => {
@@ -380,6 +397,17 @@ describe('two that name the same limiters', () => {
       }
     }
   }
+})
+
+test('a limiter of the user that hands on the permits of another says so by `inner`', () => {
+  const inner = new BoundedSemaphore(1)
+  const outer: Limiter = {
+    inner,
+    tryAcquire: (request) => inner.tryAcquire(request),
+    acquire: (request) => inner.acquire(request),
+  }
+  expect(() => all(outer, inner)).toThrow('all takes each limiter once')
+  expect([inner, outer, observed(outer, { admitted() {} })].map(innermost)).toEqual([inner, inner, inner])
 })
 
 describe('the order', () => {

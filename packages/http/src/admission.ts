@@ -1,5 +1,6 @@
 import {
   type AcquireRequest,
+  innermost,
   type Limiter,
   type Permit,
   type RejectedError,
@@ -51,7 +52,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     this.#options = { ...options }
     const { onRejected } = options
     this.onRejected = onRejected && ((...args) => throwingErrors(() => onRejected(...args)))
-    const calendar = calendarOf(this.limiter)
+    const calendar = calendarOf(innermost(this.limiter))
     this.#rejections = new Rejections(this.limiter, options, calendar)
     this.#calendar = options.retryAfter === undefined ? calendar : undefined
     this.#timeout = options.queueTimeout ?? (this.limiter.timeout === undefined ? QUEUE_TIMEOUT : undefined)
