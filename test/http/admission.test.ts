@@ -1,4 +1,12 @@
-import { type AcquireRequest, BoundedSemaphore, type Limiter, RejectedError } from '@lineclear/core'
+import {
+  type AcquireRequest,
+  all,
+  BoundedSemaphore,
+  keyed,
+  type Limiter,
+  observed,
+  RejectedError,
+} from '@lineclear/core'
 import { Admission, type Verdict, WebVisit } from '@lineclear/http'
 import { describe, expect, it, vi } from 'vitest'
 import { VirtualClock } from '../core/helpers.ts'
@@ -120,6 +128,28 @@ describe('an admission', () => {
     expect(later.enter(visit(), [])).toBe('admitted')
     await vi.waitFor(() => expect(complaints.mock.calls[2]).toEqual([rejecting]))
     complaints.mockRestore()
+  })
+
+  it('takes a weight above the limit of its key for all that the key has, though nobody has come yet', () => {
+    const make = (key?: string): BoundedSemaphore => new BoundedSemaphore(key === 'small' ? 2 : 5)
+    const told = { admitted(): void {} }
+    for (const around of [
+      (limiter: Limiter) => limiter,
+      (limiter: Limiter) => observed(limiter, told),
+      (limiter: Limiter) => all(observed(limiter, told), new BoundedSemaphore(100)),
+    ]) {
+      const limiter = keyed(make)
+      const admission = new Admission({
+        limiter: around(limiter),
+        key: (key: string) => key,
+        weight: () => 4,
+      })
+      expect(['small', 'large'].map((key) => admission.enter(visit(), [key]))).toEqual([
+        'admitted',
+        'admitted',
+      ])
+      expect(['small', 'large'].map((key) => limiter.get(key)?.inUse)).toEqual([2, 4])
+    }
   })
 
   it("asks with the request's signal, key, weight and priority", async () => {

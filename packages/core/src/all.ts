@@ -2,6 +2,7 @@ import { checkLimiter } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { doAll } from './do-all.ts'
 import { innermost } from './innermost.ts'
+import { limitOf } from './limit-of.ts'
 import type { AcquireRequest, Limiter, Outcome, Permit } from './limiter.ts'
 import { inOrder } from './order.ts'
 
@@ -42,8 +43,11 @@ class All implements Limiter {
   }
 
   get limit(): number | undefined {
-    const limits = this.limiters.map(({ limit }) => limit).filter((limit) => limit !== undefined)
-    return limits.length === 0 ? undefined : Math.min(...limits)
+    return smallest(this.limiters.map(({ limit }) => limit))
+  }
+
+  limitOf(key: string | undefined): number | undefined {
+    return smallest(this.limiters.map((limiter) => limitOf(limiter, key)))
   }
 
   get timeout(): number | undefined {
@@ -146,6 +150,11 @@ class AllPermit implements Permit {
 
 function giveBack(permits: Permit[], outcome: Outcome | undefined): void {
   doAll(permits.reverse(), (permit) => permit.release(outcome))
+}
+
+function smallest(limits: readonly (number | undefined)[]): number | undefined {
+  const known = limits.filter((limit) => limit !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
 }
 
 function apart(limiter: Limiter, index: number): readonly Limiter[] {

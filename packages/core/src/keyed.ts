@@ -1,4 +1,4 @@
-import { checkCount, checkLimiter, checkOptions, checkRequest, wrongType } from './check.ts'
+import { checkCount, checkKey, checkLimiter, checkOptions, checkRequest, wrongType } from './check.ts'
 import type { Clock } from './clock.ts'
 import { doAll } from './do-all.ts'
 import type { AcquireRequest, Limiter, Outcome, Permit } from './limiter.ts'
@@ -70,6 +70,16 @@ export class Keyed<L extends Limiter = Limiter> implements Limiter {
   /** How many permits a key has; undefined once a limiter was made with another limit than the first. */
   get limit(): number | undefined {
     return this.#varies ? undefined : this.#keyless.limiter.limit
+  }
+
+  /**
+   * How many permits a key has, or would have: the limiter of an idle one is made to see, and not kept.
+   * Undefined if its limiter does not tell, or there is none for it.
+   */
+  limitOf(key?: string): number | undefined {
+    checkKey(key)
+    const member = this.#find(key)
+    return typeof member === 'string' ? undefined : (member ?? this.#newMember(key)).limiter.limit
   }
 
   /** The longest wait in ms where a request does not say, as the limiter of those without a key has it. */
@@ -153,7 +163,7 @@ export class Keyed<L extends Limiter = Limiter> implements Limiter {
   /** Counts a request in at the limiter of its key. A reason if there is none for it. */
   #enter(request: AcquireRequest | undefined): Member<L> | Refusal {
     const key = request?.key
-    if (key !== undefined && typeof key !== 'string') throw wrongType('key', 'a string', key)
+    checkKey(key)
     const member = this.#memberFor(key)
     if (typeof member !== 'string') {
       member.users++

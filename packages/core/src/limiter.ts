@@ -20,6 +20,12 @@ export interface Limiter {
   readonly inner?: Limiter | undefined
 
   /**
+   * How many permits a request with this key can have at most, for a limiter where that depends on the key,
+   * as `keyed`. A limiter around another passes it on.
+   */
+  limitOf?(key: string | undefined): number | undefined
+
+  /**
    * A permit now, if one is free and nobody is ahead; otherwise `undefined`. Never waits, never
    * queues, and ignores `timeout`. Also `undefined` when `signal` has aborted.
    *

@@ -1,5 +1,6 @@
 import { checkLimiter, wrongType } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { limitOf } from './limit-of.ts'
 import type { AcquireRequest, Limiter, Outcome, Permit } from './limiter.ts'
 import type { RejectedError, RejectionReason } from './rejected-error.ts'
 
@@ -69,6 +70,10 @@ class Observed implements Limiter {
 
   get limit(): number | undefined {
     return this.inner.limit
+  }
+
+  limitOf(key: string | undefined): number | undefined {
+    return limitOf(this.inner, key)
   }
 
   get timeout(): number | undefined {

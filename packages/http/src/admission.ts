@@ -99,7 +99,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
 
   #acquire(visit: Visit, context: Context, asking: Asking): MaybePromise<Verdict> {
     const { key, priority } = asking
-    const weight = this.#atMostAll(asking.weight)
+    const weight = this.#atMostAll(asking.weight, key)
     const request = this.#asks ? { key, weight, priority } : undefined
     // Also where none is waited for, or what is wrong with it would show under load only.
     const timeout = this.#timeoutFor(asking)
@@ -120,9 +120,12 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   }
 
   /** More than the limit, which may just have been lowered, is all there is: it goes in alone. */
-  #atMostAll(weight: number | undefined): number | undefined {
-    const { limit } = this.limiter
-    return typeof weight === 'number' && limit !== undefined && limit > 0 && weight > limit ? limit : weight
+  #atMostAll(weight: number | undefined, key: string | undefined): number | undefined {
+    // One is never more than the limit, and the limit of an idle key costs something to know.
+    if (typeof weight !== 'number' || weight <= 1) return weight
+    const { limiter } = this
+    const limit = limiter.limitOf === undefined ? limiter.limit : limiter.limitOf(key)
+    return limit !== undefined && limit > 0 && weight > limit ? limit : weight
   }
 
   /** The longest that a request may wait; `undefined` leaves it to the limiter. */
