@@ -110,6 +110,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     }
     const waiting = { ...request, timeout }
     if (this.#dryRun === undefined) return this.#wait(visit, context, waiting)
+    visit.expect(this.#terms)
     void this.#pretend(visit, context, waiting, this.#dryRun)
     return 'admitted'
   }
