@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 import { replaceOnce } from './replay.ts'
-import type * as Stage from './stage.ts'
+import type { stage } from './stage.ts'
+
+type Stage = typeof stage
 
 /** A part of a source, which occurs once, and what stands in its place without the fix. */
 interface Change {
@@ -23,7 +25,7 @@ export interface Hole {
   /** Other fixes that would hide this one's absence; without them alone, the history is as it should be. */
   beside?: Change[]
   /** The seed whose history breaks, or the name of one written by hand. */
-  seed: number | keyof typeof Stage.scenes
+  seed: number | keyof Stage['scenes']
 }
 
 const withoutRule12: Change = {
@@ -268,7 +270,7 @@ const folders = {
 }
 
 /** The explorer on changed sources; the files stay as they are. */
-export async function stageWith(changes: readonly Change[]): Promise<typeof Stage> {
+export async function stageWith(changes: readonly Change[]): Promise<Stage> {
   const texts = new Map<string, string>()
   for (const { file, text, becomes } of changes) {
     const path = fileURLToPath(new URL(`${folders[file]}${file}`, import.meta.url))
@@ -295,7 +297,8 @@ export async function stageWith(changes: readonly Change[]): Promise<typeof Stag
   const file = join(tmpdir(), `lineclear-hole-${process.pid}-${Math.random().toString(36).slice(2)}.mjs`)
   await writeFile(file, outputFiles[0]?.text ?? '')
   try {
-    return (await import(/* @vite-ignore */ pathToFileURL(file).href)) as typeof Stage
+    const made: { stage: Stage } = await import(/* @vite-ignore */ pathToFileURL(file).href)
+    return made.stage
   } finally {
     await rm(file)
   }

@@ -339,6 +339,12 @@ describe('A push is not applied, but asks for a request,', () => {
     expect(kicks).toBe(0)
   })
 
+  it('and throws for another key than the one there is', () => {
+    const ledger = waiting()
+    expect(() => ledger.onPush(push({ key: 'a', granted: 1 }), 0)).toThrow(WireError)
+    expect(ledger.keys).toBe(1)
+  })
+
   it('after the end of the lease', () => {
     const ledger = waiting()
     ledger.onPush(push({ granted: 1, served: 1 }), LEASE)
