@@ -104,6 +104,19 @@ export const holes: Hole[] = [
     seed: 'emptyRestart',
   },
   {
+    number: 4,
+    name: 'a registered instance finds no data, and the server does not learn',
+    changes: [
+      {
+        file: 'model.ts',
+        text: "!registered && previous === '' && uptime > longest",
+        becomes: 'uptime > longest',
+      },
+    ],
+    lua: { text: "not registered and previous == '' and uptime()", becomes: 'uptime()' },
+    seed: 'deletedData',
+  },
+  {
     number: 5,
     name: 'the server does not take over what a client says it was granted',
     changes: [{ file: 'model.ts', text: 'if (sent.granted > own.granted)', becomes: 'if (false)' }],
@@ -150,6 +163,19 @@ export const holes: Hole[] = [
     ],
     lua: { text: ' or (last and last < confirmed)', becomes: '' },
     seed: 'hiddenFallBack',
+  },
+  {
+    number: 11,
+    name: 'an incarnation that was dropped is taken for a fall back',
+    changes: [
+      {
+        file: 'model.ts',
+        text: 'last !== undefined && last < request.confirmed',
+        becomes: '(last ?? 0) < request.confirmed',
+      },
+    ],
+    lua: { text: 'last and last < confirmed', becomes: '(last or 0) < confirmed' },
+    seed: 'comeBack',
   },
   {
     number: 12,

@@ -140,6 +140,14 @@ describe('Requests and replies', () => {
     expect(events).toEqual(['granted first 101'])
   })
 
+  it('tell the server what is known of it, so that it sees when it has fallen back', () => {
+    const ledger = ledgerWith()
+    sync(ledger)
+    sync(ledger)
+    ledger.onPush(push({}), 0)
+    expect(build(ledger)).toMatchObject({ registered: true, epoch: EPOCH, revision: 500, confirmed: 2 })
+  })
+
   it('ask for another when the server says that the request is old', () => {
     const ledger = ledgerWith()
     const request = build(ledger)
@@ -174,6 +182,11 @@ describe('A want', () => {
     expect(request.keys[0]).toMatchObject({ wants: runs, wanted: 4, acknowledged: 0 })
     ledger.onReply(request, ok(request, { queued: 4 }), 0)
     expect(build(ledger).keys[0]).toMatchObject({ wants: [], wanted: 4, acknowledged: 4 })
+  })
+
+  it('that is served is not missed if the server forgets it', () => {
+    const ledger = holding()
+    expect(build(ledger).keys[0]?.acknowledged).toBe(0)
   })
 
   it('is sent again when the server has fallen back behind it', () => {
@@ -410,6 +423,19 @@ describe('The lease', () => {
     expect(events).toEqual(['lost :1'])
   })
 
+  it('that ends twice before a request is sent leaves behind the incarnation that the server has', () => {
+    const ledger = holding()
+    const request = build(ledger)
+    ledger.onReply(request, { kind: 'lost', number: request.number, epoch: EPOCH, revision: 200 }, 0)
+    ledger.onReply(build(ledger), { kind: 'lost', number: 3, epoch: EPOCH, revision: 201 }, 0)
+    expect(build(ledger)).toMatchObject({ incarnation: 'i.2', previous: 'i.1' })
+    const other = holding({ keyed: true, lease: 1_000_000 })
+    const first = build(other, 0)
+    other.onReply(first, ok(first, {}, { epoch: 'e2' }), 0)
+    other.expire(1_000_000)
+    expect(build(other, 1_000_000)).toMatchObject({ incarnation: 'i.1', previous: 'i.0' })
+  })
+
   it('of an incarnation not confirmed within it is not tried again', () => {
     const ledger = ledgerWith()
     build(ledger, 0)
@@ -526,6 +552,14 @@ describe('Local-first mode', () => {
     ledger.onPush(push({ granted: 1, served: 1, pressure: true }), 10)
     expect(build(ledger, 10).keys[0]?.returned).toBe(1)
     expect(ledger.tryAcquire('', 1, 10)).toBeUndefined()
+  })
+
+  it('believes the latest word on whether others wait, in whatever order they come', () => {
+    const ledger = holding({ local: true })
+    ledger.onPush(push({ granted: 1, served: 1, pressure: true, revision: 700 }), 0)
+    ledger.onPush(push({ granted: 1, served: 1, pressure: false, revision: 600 }), 0)
+    ledger.release('', 1, 0)
+    expect(build(ledger).keys[0]?.returned).toBe(1)
   })
 
   it('keeps nothing while somebody waits here', () => {

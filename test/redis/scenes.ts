@@ -125,6 +125,45 @@ function emptyRestart(): void {
   two.expect('granted second')
 }
 
+/** All data is deleted on a server long up; the first to sync is one that was registered. */
+function deletedData(): void {
+  const world = new World()
+  const one = new Player(world, 'one')
+  const two = new Player(world, 'two')
+  one.sync()
+  two.acquire('first')
+  two.sync()
+  world.server.stored = { meta: undefined, leases: new Map(), keys: new Map() }
+  one.acquire('second')
+  one.sync()
+  one.sync()
+  one.sync()
+  two.expect('granted first')
+  one.expect()
+  world.pass(LEASE * 2, one, two)
+  one.expect()
+  two.release()
+  two.sync()
+  one.sync()
+  one.expect('granted second')
+}
+
+/** A request arrives after its lease has ended: that is no loss of data, for which others had to wait. */
+function comeBack(): void {
+  const world = new World()
+  const one = new Player(world, 'one')
+  const two = new Player(world, 'two')
+  one.sync()
+  two.sync()
+  one.sync()
+  const late = one.build()
+  world.pass(LEASE * 1.5, two)
+  world.do(late)
+  two.acquire('first')
+  two.sync()
+  two.expect('granted first')
+}
+
 /** The server falls back to where a permit is held that was released since, and others sync before. */
 function hiddenFallBack(): void {
   const world = new World()
@@ -343,6 +382,8 @@ function outage(): void {
 
 /** Histories written by hand, by name; each throws if a promise is broken. */
 export const scenes = {
+  comeBack,
+  deletedData,
   emptyRestart,
   hiddenFallBack,
   earlyRenewal,

@@ -506,7 +506,7 @@ export class Ledger<Waiter = unknown> {
    * held are reported as granted to it. The lease goes on: until it is confirmed, that of the former holds.
    */
   #renew(): void {
-    if (this.#introduced !== undefined) this.#previous = this.#incarnation
+    this.#previous = this.#incarnation
     this.#incarnation = `${this.#instance}.${++this.#generation}`
     this.#introduced = undefined
     this.#registered = false
