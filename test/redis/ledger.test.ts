@@ -516,6 +516,15 @@ describe('The limit', () => {
   })
 })
 
+describe('A limit of 0', () => {
+  it('is a pause: nobody is too heavy, and all wait', () => {
+    const ledger = ledgerWith()
+    sync(ledger, { limit: 0 })
+    const want = ledger.acquire('', 5, 'heavy')
+    expect(want.state).toBe('waiting')
+  })
+})
+
 describe('Degraded mode', () => {
   it('reports what was admitted without the server', () => {
     const ledger = ledgerWith()

@@ -204,7 +204,8 @@ export class Ledger<Waiter = unknown> {
   acquire(key: string, weight: number, waiter: Waiter): Want<Waiter> {
     if (this.#closing) throw new Error('The ledger is closed')
     const { limit } = this.limits(key)
-    if (weight > limit)
+    // A limit of 0 is a pause: nobody is too heavy for that.
+    if (weight > limit && limit > 0)
       throw new RangeError(`weight must be at most the limit of ${limit}; received ${weight}`)
     const account = this.#account(key)
     const want = account.acquire(weight, waiter, ++this.#sequence)
@@ -422,7 +423,7 @@ export class Ledger<Waiter = unknown> {
     const mine = account.adopt(got)
     if (mine !== undefined) this.#differing.push({ key: account.key, theirs: account.limits, mine })
     for (const want of account.rejected(got)) {
-      this.#rejected.push({ want, cause: want.weight > got.limit ? 'heavier' : 'full' })
+      this.#rejected.push({ want, cause: want.weight > got.limit && got.limit > 0 ? 'heavier' : 'full' })
     }
     if (got.granted < account.granted || got.gap) this.#kicked = true
     this.#apply(account, got, revision, now)
