@@ -153,16 +153,16 @@ async function measure(names: CandidateName[], row: Row, rounds: number): Promis
   const contestants = crews.map(({ name, crew }) => ({
     name,
     measure: async () => {
-      const before = await server.work()
+      const before = await server.cpu()
       const shifts = await crew.work(ms)
-      const after = await server.work()
+      const after = await server.cpu()
       const grants = shifts.flatMap(({ grants }) => grants)
-      const all = grants.reduce((sum, each) => sum + each, 0)
+      const all = sum(grants)
       return {
         rate: (1000 * all) / ms,
         worst: Math.max(...shifts.map(({ worst }) => worst)),
-        calls: (after.calls - before.calls) / all,
-        cpu: (after.cpu - before.cpu) / all,
+        calls: sum(shifts.map(({ calls }) => calls)) / all,
+        cpu: (after - before) / all,
         least: Math.min(...grants),
         most: Math.max(...grants),
       }
@@ -191,4 +191,8 @@ function show(title: string, names: CandidateName[], results: Results<Metric>): 
 
 function crewOf(candidate: CandidateName, options: Omit<CrewOptions, 'candidate' | 'port'>): Crew {
   return new Crew({ ...options, candidate, port: server.port })
+}
+
+function sum(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0)
 }

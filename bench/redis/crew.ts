@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import { Child, serve } from '../child.ts'
 import { type CandidateName, candidates } from './candidates.ts'
 
@@ -21,6 +22,8 @@ export interface Shift {
   grants: number[]
   /** Longest wait in ms, of those too who got their permit only after that. */
   worst: number
+  /** How many commands the process sent to Redis. What a script calls in turn is not counted. */
+  calls: number
   /** When each permit was given, and given back. */
   spans: [from: number, till: number][]
 }
@@ -64,7 +67,15 @@ function serveCrew(): void {
   const contender = candidates[candidate](Number(port), name as string, Number(limit))
   const contenders = Array.from({ length: Number(count) }, () => contender())
 
+  let calls = 0
+  const { sendCommand } = Redis.prototype
+  Redis.prototype.sendCommand = function (...args) {
+    calls++
+    return sendCommand.apply(this, args)
+  }
+
   async function shift(ms: number): Promise<Shift> {
+    const before = calls
     const end = performance.now() + ms
     const spans: [number, number][] = []
     let worst = 0
@@ -88,7 +99,7 @@ function serveCrew(): void {
       }
     }
     await Promise.all(contenders.map((_, place) => contend(place)))
-    return { grants, worst, spans }
+    return { grants, worst, calls: calls - before, spans }
   }
 
   async function all(held: () => Promise<void> | void): Promise<void> {

@@ -3,12 +3,6 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 
-/** What the server has done so far: scripts run for clients, and processor time in µs. */
-export interface Work {
-  calls: number
-  cpu: number
-}
-
 /** A Redis of the benchmark's own: no persistence, on a free loopback port. It ends with this process. */
 export class Server {
   readonly port: number
@@ -45,12 +39,13 @@ export class Server {
     this.#client = client
   }
 
-  /** All candidates send scripts and nothing else; what these call in turn is not counted. */
-  async work(): Promise<Work> {
-    const stats = await this.#client.info('commandstats')
-    const calls = [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].map(([, calls]) => Number(calls))
-    const cpu = [...(await this.#client.info('cpu')).matchAll(/used_cpu_(?:user|sys):([\d.]+)/g)]
-    return { calls: sum(calls), cpu: 1e6 * sum(cpu.map(([, seconds]) => Number(seconds))) }
+  /** Processor time it has used so far, in µs. */
+  async cpu(): Promise<number> {
+    const info = await this.#client.info('cpu')
+    const seconds = [...info.matchAll(/used_cpu_(?:user|sys):([\d.]+)/g)].map(([, seconds]) =>
+      Number(seconds),
+    )
+    return 1e6 * seconds.reduce((sum, each) => sum + each, 0)
   }
 
   async stop(): Promise<void> {
@@ -72,8 +67,4 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port
-}
-
-function sum(values: number[]): number {
-  return values.reduce((sum, value) => sum + value, 0)
 }
