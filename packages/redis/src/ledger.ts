@@ -23,7 +23,7 @@ export interface LedgerListener<Waiter> {
   limitsDiffer(key: string, theirs: Limits, mine: Limits): void
 }
 
-export interface Holding {
+interface Holding {
   readonly key: string
   readonly weight: number
 }
@@ -372,7 +372,7 @@ export class Ledger<Waiter = unknown> {
     return true
   }
 
-  /** Reads a published message. */
+  /** Reads a published message. Throws a WireError, and changes nothing, if it is for a key that there cannot be. */
   onPush(push: Push, now: number): void {
     this.#expire(now)
     // One for a former incarnation is about permits that the server has taken back since.
@@ -382,6 +382,8 @@ export class Ledger<Waiter = unknown> {
 
   #hear(push: Push, now: number): void {
     const known = this.#accounts.get(push.key)
+    if (known === undefined && !this.#keyed)
+      throw new WireError(`A push for ${JSON.stringify(push.key)}, not the one key`)
     const current = this.#registered && push.epoch === this.#epoch
     if (!current || (known !== undefined && !known.hasRead(push.rejections))) {
       if (known !== undefined) this.#untold.add(known)
