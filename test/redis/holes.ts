@@ -182,12 +182,12 @@ export const holes: Hole[] = [
     changes: [
       {
         file: 'model.ts',
-        text: 'if (weight > limit) reject(owner, record, sequence)\n        else if',
+        text: 'if (limit > 0 && weight > limit) reject(owner, record, sequence)\n        else if',
         becomes: 'if',
       },
     ],
     lua: {
-      text: 'if weight > limit then\n          reject(record, sequence)\n        elseif',
+      text: 'if limit > 0 and weight > limit then\n          reject(record, sequence)\n        elseif',
       becomes: 'if',
     },
     seed: 47,
