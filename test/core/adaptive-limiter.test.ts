@@ -1,6 +1,7 @@
 import {
   adaptive,
   BoundedSemaphore,
+  fifo,
   gradient2,
   type LimitAlgorithm,
   type LoadSignal,
@@ -187,6 +188,18 @@ describe('an adaptive limiter', () => {
     expect(await asked.settled).toBe('left')
     expect(algorithm.samples).toEqual([])
     expect(countFree(limiter)).toBe(1)
+  })
+
+  test('gives such a permit back as one under which nothing was done', async () => {
+    const queue = fifo()
+    const holds: unknown[] = []
+    const released = (hold: number | undefined): void => void holds.push(hold)
+    const semaphore = new BoundedSemaphore(1, { queue: Object.assign(queue, { released }) })
+    const controller = new AbortController()
+    const asked = ask(adaptive(semaphore, new Scripted()), { signal: controller.signal })
+    controller.abort('left')
+    await asked.settled
+    expect(holds).toEqual([undefined])
   })
 
   test('gives the permit back when the algorithm throws, with its error, and keeps the limit', async () => {

@@ -1,49 +1,21 @@
-import { all, BoundedSemaphore, type Limiter, type Permit } from '@lineclear/core'
+import { all, BoundedSemaphore, type Limiter } from '@lineclear/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { flush, VirtualClock } from './helpers.ts'
+import * as driver from './driver.ts'
 
-const SIGNALS = [0, 1, 2]
-
-interface Asking {
-  act: 'acquire' | 'tryAcquire'
+interface Asking extends driver.Asking {
   every: number
   weight: number
-  timeout: number
-  signal: number
 }
 
-type Step =
-  | Asking
-  | { act: 'release' | 'releaseAgain'; which: number }
-  | { act: 'abort'; signal: number }
-  | { act: 'advance'; ms: number }
-  | { act: 'resize'; which: number; limit: number }
-  | { act: 'flush' }
-
-const asking = {
-  every: fc.nat(9),
-  weight: fc.constantFrom(0, 1, 1, 1, 2),
-  timeout: fc.constantFrom(0, 8, 16, Infinity),
-  // Every second one has none.
-  signal: fc.nat(5),
+interface Resize {
+  which: number
+  limit: number
 }
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ act: fc.constant('acquire'), ...asking }) },
-  { weight: 3, arbitrary: fc.record({ act: fc.constant('tryAcquire'), ...asking }) },
-  { weight: 8, arbitrary: fc.record({ act: fc.constant('release'), which: fc.nat(9) }) },
-  { weight: 1, arbitrary: fc.record({ act: fc.constant('releaseAgain'), which: fc.nat(9) }) },
-  { weight: 2, arbitrary: fc.record({ act: fc.constant('abort'), signal: fc.constantFrom(...SIGNALS) }) },
-  { weight: 2, arbitrary: fc.record({ act: fc.constant('advance'), ms: fc.nat(10) }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      act: fc.constant('resize'),
-      which: fc.nat(9),
-      limit: fc.integer({ min: 2, max: 3 }),
-    }),
-  },
-  { weight: 8, arbitrary: fc.record({ act: fc.constant('flush') }) },
+
+const steps = driver.stepsOf<Asking, Resize>(
+  fc.record({ ...driver.asking, every: fc.nat(9), weight: fc.constantFrom(0, 1, 1, 1, 2) }),
+  fc.record({ which: fc.nat(9), limit: fc.integer({ min: 2, max: 3 }) }),
 )
 
 /** Which limiters each `all` names, in which order. */
@@ -54,62 +26,53 @@ const names = fc.array(fc.shuffledSubarray([0, 1, 2, 3], { minLength: 1 }), {
 })
 
 interface Every {
-  limiter: Limiter
+  limiter: Limiter & { waiting: number }
   limiters: BoundedSemaphore[]
 }
 
 /** One who holds permits of all of its limiters, or has yet to. */
-interface User {
-  limiters: readonly BoundedSemaphore[]
+interface User extends driver.User {
+  every: Every
   weight: number
   /** When its time is up. */
   end: number
-  holds: boolean
-  permit: Permit | undefined
 }
 
-class Run {
-  readonly #clock = new VirtualClock()
-  readonly #semaphores = [2, 2, 3, 2].map((limit) => new BoundedSemaphore(limit, { clock: this.#clock }))
+class Driver extends driver.Driver<Asking, User, Resize> {
+  readonly #semaphores = [2, 2, 3, 2].map((limit) => new BoundedSemaphore(limit, { clock: this.clock }))
   readonly #every: Every[]
-  readonly #users = new Set<User>()
-  readonly #spent: Permit[] = []
-  readonly #controllers = SIGNALS.map(() => new AbortController())
+  #before: number[] = []
 
   constructor(names: number[][]) {
+    super()
     this.#every = names.map((indices) => {
       const limiters = indices.map((index) => this.#semaphores[index] as BoundedSemaphore)
       return { limiters, limiter: all(...limiters) }
     })
   }
 
-  /** No microtask runs except in a flush. */
-  take(step: Step): Promise<void> | undefined {
-    if (step.act === 'flush') return this.#flush()
-    const before = this.#semaphores.map(({ inUse }) => inUse)
-    this.#act(step)
-    this.#check(before)
-    return undefined
-  }
-
   /** Whoever gets its permits gives them back: all come to their turn. */
-  async end(): Promise<void> {
-    await this.#flush()
-    while (this.#users.size > 0) {
-      for (const user of [...this.#users]) this.#release(user)
-      await this.#flush()
+  protected async end(): Promise<void> {
+    await this.flush()
+    while (this.users.size > 0) {
+      for (const user of [...this.users]) this.release(user)
+      await this.flush()
     }
     const left = this.#semaphores.map(({ inUse, waiting }) => inUse + waiting)
-    expect([...left, this.#clock.timers]).toEqual([0, 0, 0, 0, 0])
+    expect([...left, this.clock.timers]).toEqual([0, 0, 0, 0, 0])
   }
 
-  #check(before: number[]): void {
+  protected override before(): void {
+    this.#before = this.#inUse()
+  }
+
+  protected check(): void {
     for (const [index, semaphore] of this.#semaphores.entries()) {
       const { inUse, limit } = semaphore
-      expect(inUse).toBeLessThanOrEqual(Math.max(limit, before[index] ?? 0))
+      expect(inUse).toBeLessThanOrEqual(Math.max(limit, this.#before[index] ?? 0))
       let [held, most] = [0, 0]
-      for (const { limiters, weight, holds } of this.#users) {
-        if (!limiters.includes(semaphore)) continue
+      for (const { every, weight, holds } of this.users) {
+        if (!every.limiters.includes(semaphore)) continue
         most += weight
         if (holds) held += weight
       }
@@ -119,64 +82,45 @@ class Run {
     }
   }
 
-  async #flush(): Promise<void> {
-    const before = this.#semaphores.map(({ inUse }) => inUse)
-    await flush()
-    this.#check(before)
-    const users = [...this.#users]
+  protected checkFlushed(): void {
+    const users = [...this.users]
     const waiting = users.filter(({ holds }) => !holds)
     // Somebody holds what they wait for, rather than they each other.
     if (waiting.length > 0) expect(waiting.length).toBeLessThan(users.length)
     // Each waits at one limiter, and not beyond its time.
     expect(this.#semaphores.reduce((sum, { waiting }) => sum + waiting, 0)).toBe(waiting.length)
-    for (const { end } of waiting) expect(end).toBeGreaterThan(this.#clock.now())
-  }
-
-  #act(step: Exclude<Step, { act: 'flush' }>): void {
-    switch (step.act) {
-      case 'acquire':
-      case 'tryAcquire':
-        this.#ask(step)
-        break
-      case 'release': {
-        const held = [...this.#users].filter(({ permit }) => permit !== undefined)
-        const user = held[step.which % held.length]
-        if (user !== undefined) this.#release(user)
-        break
-      }
-      case 'releaseAgain':
-        this.#spent[step.which % this.#spent.length]?.release()
-        break
-      case 'abort':
-        this.#controllers[step.signal]?.abort()
-        this.#controllers[step.signal] = new AbortController()
-        break
-      case 'advance':
-        this.#clock.advance(step.ms)
-        break
-      case 'resize':
-        this.#semaphores[step.which % this.#semaphores.length]?.resize(step.limit)
-        break
+    for (const every of this.#every) {
+      expect(every.limiter.waiting).toBe(waiting.filter((user) => user.every === every).length)
     }
+    for (const { end } of waiting) expect(end).toBeGreaterThan(this.clock.now())
   }
 
-  #ask({ act, every, weight, timeout, signal: index }: Asking): void {
-    const { limiter, limiters } = this.#every[every % this.#every.length] as Every
-    const request = { weight, timeout, signal: this.#controllers[index]?.signal }
-    const end = this.#clock.now() + timeout
-    const user: User = { limiters, weight, end, holds: false, permit: undefined }
-    const before = this.#semaphores.map(({ inUse }) => inUse)
+  protected override other({ which, limit }: Resize): void {
+    this.#semaphores[which % this.#semaphores.length]?.resize(limit)
+  }
+
+  protected ask(
+    act: 'acquire' | 'tryAcquire',
+    { every: index, weight, timeout }: Asking,
+    signal: AbortSignal | undefined,
+  ): void {
+    const every = this.#every[index % this.#every.length] as Every
+    const { limiter, limiters } = every
+    const request = { weight, timeout, signal }
+    const end = this.clock.now() + timeout
+    const user: User = { every, weight, end, holds: false, permit: undefined }
+    const before = this.#inUse()
     const allFree = limiters.every((semaphore) => !semaphore.locked && semaphore.value >= weight)
     if (act === 'tryAcquire') {
       user.permit = limiter.tryAcquire(request)
       user.holds = user.permit !== undefined
       expect(user.holds).toBe(allFree)
-      if (user.holds) this.#users.add(user)
-      else expect(this.#semaphores.map(({ inUse }) => inUse)).toEqual(before)
+      if (user.holds) this.users.add(user)
+      else expect(this.#inUse()).toEqual(before)
       return
     }
     user.holds = allFree
-    this.#users.add(user)
+    this.users.add(user)
     limiter.acquire(request).then(
       (permit) => {
         user.holds = true
@@ -184,28 +128,17 @@ class Run {
       },
       () => {
         expect(user.holds).toBe(false)
-        this.#users.delete(user)
+        this.users.delete(user)
       },
     )
   }
 
-  #release(user: User): void {
-    if (user.permit === undefined) return
-    user.permit.release()
-    this.#spent.push(user.permit)
-    this.#users.delete(user)
+  #inUse(): number[] {
+    return this.#semaphores.map(({ inUse }) => inUse)
   }
 }
 
 test('all takes all or none, never too many, and nobody waits for ever, whatever happens', async () => {
-  const steps = fc.array(step, { size: 'max', maxLength: 60 })
-  const property = fc.asyncProperty(names, steps, async (names, steps) => {
-    const run = new Run(names)
-    for (const step of steps) {
-      const flushed = run.take(step)
-      if (flushed !== undefined) await flushed
-    }
-    await run.end()
-  })
+  const property = fc.asyncProperty(names, steps, (names, steps) => new Driver(names).play(steps))
   await fc.assert(property, { numRuns: 300 })
 })

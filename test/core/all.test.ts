@@ -1,8 +1,10 @@
 import {
   adaptive,
+  adaptiveLifo,
   aimd,
   all,
   BoundedSemaphore,
+  innermost,
   keyed,
   type Limiter,
   observed,
@@ -74,6 +76,22 @@ describe('all', () => {
       permit.release()
     }
     expect(await waiter.settled).toBe('permit')
+  })
+
+  test('tells how many wait through it, for whichever', async () => {
+    const limiters = three()
+    const permits = limiters.map((limiter) => take(limiter))
+    const every = all(...limiters)
+    const controller = new AbortController()
+    const [first, second] = [ask(every), ask(every, { signal: controller.signal })]
+    void ask(limiters[0])
+    expect(every.waiting).toBe(2)
+    controller.abort()
+    await second.settled
+    expect(every.waiting).toBe(1)
+    for (const permit of permits) permit.release()
+    await first.settled
+    expect(every.waiting).toBe(0)
   })
 
   test('that tries takes all or none', () => {
@@ -225,6 +243,25 @@ describe('what was taken is released, in reverse, as ignored', () => {
   }
 })
 
+test('what is given back because another has none leaves the mean hold of its queue as it was', async () => {
+  const clock = new VirtualClock()
+  const free = new BoundedSemaphore(2, { queue: adaptiveLifo(), clock })
+  for (let i = 0; i < 50; i++) {
+    const permit = take(free)
+    clock.advance(1000)
+    permit.release()
+  }
+  const taken = new BoundedSemaphore(1, { queue: 0 })
+  take(taken)
+  const limiter = all(free, taken)
+  for (let i = 0; i < 200; i++) {
+    expect(limiter.tryAcquire()).toBeUndefined()
+    expect(await ask(limiter).settled).toBe('full')
+  }
+  // Thirty mean holds.
+  expect(free.timeout).toBe(30_000)
+})
+
 describe('a time-out', () => {
   const clock = new VirtualClock()
   const made = (timeout?: number): BoundedSemaphore => new BoundedSemaphore(1, { timeout, clock })
@@ -360,6 +397,17 @@ describe('two that name the same limiters', () => {
       }
     }
   }
+})
+
+test('a limiter of the user that hands on the permits of another says so by `inner`', () => {
+  const inner = new BoundedSemaphore(1)
+  const outer: Limiter = {
+    inner,
+    tryAcquire: (request) => inner.tryAcquire(request),
+    acquire: (request) => inner.acquire(request),
+  }
+  expect(() => all(outer, inner)).toThrow('all takes each limiter once')
+  expect([inner, outer, observed(outer, { admitted() {} })].map(innermost)).toEqual([inner, inner, inner])
 })
 
 describe('the order', () => {

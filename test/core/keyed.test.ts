@@ -79,6 +79,32 @@ describe('a key', () => {
   })
 })
 
+describe('the limit of a key', () => {
+  const made: unknown[] = []
+  const make = (key?: string): BoundedSemaphore => {
+    made.push(key)
+    return new BoundedSemaphore(key?.length ?? 7)
+  }
+
+  test('is that which it has, or would have, and nothing is kept to know it', () => {
+    const limiter = keyed(make)
+    expect(['a', 'bb', undefined].map((key) => limiter.limitOf(key))).toEqual([1, 2, 7])
+    expect([limiter.keys, limiter.limit]).toEqual([0, 7])
+    take(limiter, { key: 'a' })
+    limiter.get('a')?.resize(5)
+    expect(limiter.limitOf('a')).toBe(5)
+  })
+
+  test('is that of those without a key where it shares theirs, and nobody knows it where it is refused', () => {
+    const [sharing, refusing] = [keyed(make, { maxKeys: 1, onMaxKeys: 'share' }), keyed(make, { maxKeys: 1 })]
+    for (const limiter of [sharing, refusing]) take(limiter, { key: 'a' })
+    made.length = 0
+    expect([sharing.limitOf('bb'), refusing.limitOf('bb')]).toEqual([7, undefined])
+    expect(made).toEqual([])
+    expect(() => refusing.limitOf(5 as never)).toThrow('key must be a string; received 5')
+  })
+})
+
 describe('requests without a key', () => {
   test('share one limiter, which is no key', () => {
     const { limiter } = oneEach()
@@ -300,6 +326,7 @@ describe('a flood of keys', () => {
     const waiter = ask(limiter, { key: 'a' })
     expect(limiter.tryAcquire({ key: 'c' })).toBeUndefined()
     expect(await ask(limiter, { key: 'c' }).settled).toBe('full')
+    await expect(limiter.acquire({ key: 'c' })).rejects.toThrow('No permit. Too many different keys')
     take(limiter)
     expect(made).toEqual(['a', 'b'])
     permit.release()

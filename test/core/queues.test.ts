@@ -345,6 +345,19 @@ describe('a queue of the user', () => {
       expect(semaphore.inUse).toBe(0)
     })
 
+    test('hears no hold of who gave a permit back as it got it, for it says nothing of load', () => {
+      take(semaphore, { key: 'a' }).release('ignored')
+      take(semaphore, { key: 'b' }).release()
+      const left = take(semaphore, { key: 'c' })
+      clock.advance(1)
+      left.release('ignored')
+      expect(queue.log.filter((line) => String(line).startsWith('released'))).toEqual([
+        'released 1 a after undefined',
+        'released 1 b after 0',
+        'released 1 c after 1',
+      ])
+    })
+
     test('hears nothing of a permit given back without one', () => {
       take(semaphore, { key: 'a' })
       semaphore.release()

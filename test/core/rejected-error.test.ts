@@ -29,6 +29,12 @@ describe('a RejectedError', () => {
     expect(new RejectedError('closed', { cause: undefined })).toHaveProperty('cause', undefined)
   })
 
+  test('says what happened in other words, where given', () => {
+    const error = new RejectedError('full', { detail: 'No chair is left.' })
+    expect(error).toMatchObject({ detail: 'No chair is left.', message: 'No permit. No chair is left.' })
+    expect(new RejectedError('full').detail).toBeUndefined()
+  })
+
   test('has no stack frames, since capturing them is most of the cost of a refusal', () => {
     expect(new RejectedError('full').stack).toBe('RejectedError: No permit: the queue is full')
   })

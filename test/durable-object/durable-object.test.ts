@@ -104,7 +104,12 @@ describe.skipIf(!hasWorkerd).each<[string, Partial<WorkerdOptions>]>([
 
   it('tells when to come back, where the limiter knows', async () => {
     const refused = await get('work', 'busy')
-    expect(await refused.json()).toMatchObject({ name: 'RejectedError', reason: 'shed', retryAfter: 7 })
+    expect(await refused.json()).toMatchObject({
+      name: 'RejectedError',
+      reason: 'shed',
+      retryAfter: 7,
+      detail: 'Enough.',
+    })
   })
 
   it('turns away who waited too long', async () => {

@@ -33,7 +33,7 @@ export class One extends LimiterObject {
 export class Busy extends LimiterObject {
   readonly limiter: Limiter = {
     tryAcquire: () => undefined,
-    acquire: () => Promise.reject(new RejectedError('shed', { retryAfter: 7 })),
+    acquire: () => Promise.reject(new RejectedError('shed', { retryAfter: 7, detail: 'Enough.' })),
   }
 }
 
@@ -194,8 +194,8 @@ export default {
       const handler = plain[route] as Handler
       return await handler(request, limiter, namespace.getByName(name), searchParams)
     } catch (error) {
-      const { name, message, reason, retryAfter } = error as RejectedError
-      return Response.json({ name, message, reason, retryAfter }, { status: 503 })
+      const { name, message, reason, retryAfter, detail } = error as RejectedError
+      return Response.json({ name, message, reason, retryAfter, detail }, { status: 503 })
     }
   },
 }

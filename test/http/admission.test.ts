@@ -1,6 +1,15 @@
-import { type AcquireRequest, BoundedSemaphore, type Limiter, RejectedError } from '@lineclear/core'
+import {
+  type AcquireRequest,
+  all,
+  BoundedSemaphore,
+  keyed,
+  type Limiter,
+  observed,
+  RejectedError,
+} from '@lineclear/core'
 import { Admission, type Verdict, WebVisit } from '@lineclear/http'
 import { describe, expect, it, vi } from 'vitest'
+import { VirtualClock } from '../core/helpers.ts'
 
 function visit(): WebVisit {
   return new WebVisit(new Request('http://localhost/'))
@@ -61,6 +70,30 @@ describe('an admission', () => {
     expect(waits).toEqual([1230, 0, 0, 5000, 300, 200, 100, Infinity, undefined, 100])
   })
 
+  it('counts what a request waits for others of its connection by the clock of the limiter', async () => {
+    const clock = new VirtualClock()
+    const limiter = Object.assign(new Refusing(new RejectedError('full')), { clock })
+    const admission = new Admission({ limiter, queueTimeout: 500, deadline: () => 400 })
+    let proceed = (): void => {}
+    const behind = (): WebVisit =>
+      Object.assign(visit(), {
+        behind: () =>
+          new Promise<void>((resolve) => {
+            proceed = resolve
+          }),
+      })
+    const first = admission.enter(behind(), [])
+    clock.advance(150)
+    proceed()
+    expect(await first).toMatchObject({ reason: 'full' })
+    expect(limiter.asked[0]?.timeout).toBe(250)
+    expect(clock.timers).toBe(0)
+    const second = admission.enter(behind(), [])
+    clock.advance(400)
+    expect(await second).toMatchObject({ reason: 'timeout' })
+    expect(limiter.asked).toHaveLength(1)
+  })
+
   it('takes a deadline that is no number for an error', () => {
     const limiter = new Refusing(new RejectedError('full'))
     const admission = new Admission({ limiter, deadline: () => '20' as never })
@@ -95,6 +128,28 @@ describe('an admission', () => {
     expect(later.enter(visit(), [])).toBe('admitted')
     await vi.waitFor(() => expect(complaints.mock.calls[2]).toEqual([rejecting]))
     complaints.mockRestore()
+  })
+
+  it('takes a weight above the limit of its key for all that the key has, though nobody has come yet', () => {
+    const make = (key?: string): BoundedSemaphore => new BoundedSemaphore(key === 'small' ? 2 : 5)
+    const told = { admitted(): void {} }
+    for (const around of [
+      (limiter: Limiter) => limiter,
+      (limiter: Limiter) => observed(limiter, told),
+      (limiter: Limiter) => all(observed(limiter, told), new BoundedSemaphore(100)),
+    ]) {
+      const limiter = keyed(make)
+      const admission = new Admission({
+        limiter: around(limiter),
+        key: (key: string) => key,
+        weight: () => 4,
+      })
+      expect(['small', 'large'].map((key) => admission.enter(visit(), [key]))).toEqual([
+        'admitted',
+        'admitted',
+      ])
+      expect(['small', 'large'].map((key) => limiter.get(key)?.inUse)).toEqual([2, 4])
+    }
   })
 
   it("asks with the request's signal, key, weight and priority", async () => {

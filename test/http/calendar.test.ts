@@ -1,4 +1,4 @@
-import { BoundedSemaphore, keyed, type Limiter } from '@lineclear/core'
+import { all, BoundedSemaphore, keyed, type Limiter, observed } from '@lineclear/core'
 import { Admission, type Rejection, WebVisit } from '@lineclear/http'
 import { describe, expect, it } from 'vitest'
 import { Calendar, calendarOf } from '../../packages/http/src/calendar.ts'
@@ -48,9 +48,16 @@ describe('the calendar of refused clients', () => {
     expect(calendar.next()).toBe(6)
   })
 
-  it('goes by the mean hold, the latest a fiftieth', () => {
+  it('goes by the plain mean of the first holds, however long the first', () => {
     const { calendar } = calendarWith({ limit: 1 })
-    calendar.held(1000, 1)
+    calendar.held(9000, 1)
+    for (let i = 0; i < 7; i++) calendar.held(1000, 1)
+    expect(calendar.next()).toBe(8)
+  })
+
+  it('counts the latest hold as a fiftieth, after fifty', () => {
+    const { calendar } = calendarWith({ limit: 1 })
+    for (let i = 0; i < 100; i++) calendar.held(1000, 1)
     calendar.held(51_000, 1)
     expect(calendar.next()).toBe(8)
   })
@@ -145,6 +152,60 @@ describe('the calendar of refused clients', () => {
       const [one, two] = told.map(({ headers }) => Number(headers['retry-after']))
       expect(one).toBeLessThanOrEqual(22)
       expect(two).toBeGreaterThanOrEqual(36)
+    })
+  })
+
+  describe('of limiters around others', () => {
+    const told = { admitted(): void {} }
+
+    /** Holds a permit for 5 s, of a limiter that then has none left; says when those are to come who are refused. */
+    async function refusals(limiter: Limiter, clock: VirtualClock, ...after: [Limiter, string?][]) {
+      const enter = (limiter: Limiter, key: string): [WebVisit, unknown] => {
+        const visit = new WebVisit(new Request('http://localhost/'))
+        const admission = new Admission({ limiter, key: (key: string) => key, queueTimeout: 0 })
+        return [visit, admission.enter(visit, [key])]
+      }
+      const [visit, verdict] = enter(limiter, 'a')
+      expect(verdict).toBe('admitted')
+      clock.advance(5000)
+      visit.end('success')
+      for (const key of ['a', 'b']) limiter.tryAcquire({ key })
+      const seconds: number[] = []
+      for (const [limiter, key = 'a'] of after) {
+        const [, refused] = enter(limiter, key)
+        seconds.push(Math.round(Number(((await refused) as Rejection).headers['retry-after']) / 20))
+      }
+      return seconds
+    }
+
+    it('is that of the limiter whose permits they hand on', async () => {
+      const clock = new VirtualClock()
+      const limiter = new BoundedSemaphore(1, { clock })
+      const seen = observed(limiter, told)
+      // 5 s / a quarter is 20 s.
+      expect(await refusals(seen, clock, [limiter], [seen], [observed(seen, told)])).toEqual([1, 2, 3])
+    })
+
+    it('is that of each key, where they stand around one for each key', async () => {
+      const clock = new VirtualClock()
+      const seen = observed(
+        keyed(() => new BoundedSemaphore(1, { clock })),
+        told,
+      )
+      expect(await refusals(seen, clock, [seen, 'a'], [seen, 'b'], [seen, 'a'], [seen, 'b'])).toEqual([
+        1, 1, 2, 2,
+      ])
+    })
+
+    it('is of all where they are taken together, and counts who waits for whichever', async () => {
+      const clock = new VirtualClock()
+      const limiter = all(new BoundedSemaphore(1, { clock }), new BoundedSemaphore(2, { clock }))
+      expect(await refusals(limiter, clock, [limiter])).toEqual([1])
+      const calendar = new Calendar(limiter, () => 0.5)
+      calendar.held(5000, 1)
+      for (let i = 0; i < 4; i++) void limiter.acquire()
+      // After 4 x 5 s.
+      expect(calendar.next()).toBe(40)
     })
   })
 

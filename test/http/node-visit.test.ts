@@ -106,6 +106,26 @@ describe('a visit that lasts until its handler has settled', () => {
   })
 })
 
+describe('a visit of a dry run', () => {
+  it('whose permit comes while its handler works keeps it until that has settled, as others do', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const held = limiter.tryAcquire()
+    const admission = new Admission<[]>({ limiter, releaseOn: 'settled', dryRun: true })
+    const { req, res } = fakes()
+    const visit = new NodeVisit(req, res)
+    expect(admission.enter(visit, [])).toBe('admitted')
+    const working = new Gate<string>()
+    const served = visit.serve(() => working.opened)
+    held?.release()
+    await turnOfTheLoop()
+    res.end()
+    expect(limiter.inUse).toBe(1)
+    working.open('done')
+    expect(await served).toBe('done')
+    expect(limiter.inUse).toBe(0)
+  })
+})
+
 describe('a visit to a pipelined response', () => {
   it('leaves nothing behind on a connection that stays', async () => {
     setFlagsFromString('--expose-gc')

@@ -194,6 +194,44 @@ describe.each(makers)('%s', (_, app) => {
     expect(limiter.inUse).toBe(0)
   })
 
+  it.each([
+    ['nothing', null],
+    ['a body', 'hello'],
+  ])(
+    'in a dry run leaves the queue with an answer of %s, and takes no permit after that',
+    async (_, body) => {
+      const limiter = new BoundedSemaphore(1)
+      const held = limiter.tryAcquire()
+      const server = app(limiter, () => new Response(body), { dryRun: true })
+      await (await server.request('/')).text()
+      await turnOfTheLoop()
+      expect(limiter.waiting).toBe(0)
+      held?.release()
+      await turnOfTheLoop()
+      expect(limiter.inUse).toBe(0)
+    },
+  )
+
+  it('in a dry run gives back what came while the body was read', async () => {
+    const limiter = new BoundedSemaphore(1)
+    const held = limiter.tryAcquire()
+    let body: ReadableStreamDefaultController | undefined
+    const stream = new ReadableStream({
+      start(controller) {
+        body = controller
+      },
+    })
+    const server = app(limiter, () => new Response(stream), { dryRun: true })
+    const answered = server.request('/')
+    await turnOfTheLoop()
+    held?.release()
+    await turnOfTheLoop()
+    expect([limiter.waiting, limiter.inUse]).toEqual([0, 1])
+    body?.close()
+    await (await answered).text()
+    await limiter.drain()
+  })
+
   it('queues, and refuses when the queue is full', async () => {
     const limiter = new BoundedSemaphore(1, { queue: 1 })
     const gate = new Gate<Response>()

@@ -1,16 +1,56 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../packages/pack.ts'
 import { snippetsOf } from './snippets.ts'
 
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
-const snippets = snippetsOf(readme)
+/** The READMEs, and what the snippets of each take for granted. */
+const readmes: Record<string, string[]> = {
+  'README.md': [],
+  'packages/core/README.md': ['declare function work(): Promise<string>'],
+  'packages/durable-object/README.md': [
+    '/// <reference path="../../packages/durable-object/src/cloudflare-workers.d.ts" />',
+    "import { Hono } from 'hono'",
+    "import type { durableLimiter as make } from '@lineclear/durable-object'",
+    'type Find = (name: string) => ReturnType<Parameters<typeof make>[0]>',
+    "declare module 'cloudflare:workers' { export var env: { RENDER_LIMITER: { getByName: Find } } }",
+    'export const app = new Hono()',
+    'export declare function render(request: Request): Promise<unknown>',
+  ],
+  'packages/express/README.md': ["import express from 'express'", 'const app = express()'],
+  'packages/fastify/README.md': [
+    "import fastify from 'fastify'",
+    "const [app, handler] = [fastify(), async (): Promise<string> => 'done']",
+  ],
+  'packages/fetch/README.md': [],
+  'packages/hono/README.md': ["import { Hono } from 'hono'", 'const app = new Hono()'],
+  'packages/http/README.md': [],
+  'packages/koa/README.md': ["import Koa from 'koa'", 'const app = new Koa()'],
+  'packages/nest/README.md': [
+    "import { Controller, Get, type INestApplication } from '@nestjs/common'",
+    'declare const app: INestApplication',
+  ],
+  'packages/node/README.md': [
+    "import type { RequestListener } from 'node:http'",
+    'declare const listener: RequestListener',
+    'declare const app: { use(middleware: typeof limited): void }',
+  ],
+  'packages/simulator/README.md': [],
+}
+
 const folder = join(root, 'test/.snippets')
-const fileOf = ({ line }: { line: number }): string => join(folder, `line-${line}.ts`)
+const textOf = (readme: string): string => readFileSync(join(root, readme), 'utf8')
+const snippets = Object.entries(readmes).flatMap(([readme, granted]) =>
+  snippetsOf(textOf(readme)).map((snippet) => ({
+    ...snippet,
+    readme,
+    code: [...granted, snippet.code].join('\n'),
+    file: join(folder, `${readme.replaceAll('/', '-')}-${snippet.line}.ts`),
+  })),
+)
 
 const tsconfig = join(folder, 'tsconfig.json')
 const config = {
@@ -25,27 +65,39 @@ const env = { ...process.env, TSX_TSCONFIG_PATH: tsconfig }
 beforeAll(() => {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
-  for (const snippet of snippets) writeFileSync(fileOf(snippet), snippet.code)
+  for (const snippet of snippets) writeFileSync(snippet.file, snippet.code)
   writeFileSync(tsconfig, JSON.stringify(config))
 })
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
-describe('the README', () => {
+describe('every README', () => {
+  it('has its snippets tried here', () => {
+    const found = readdirSync(join(root, 'packages'))
+      .map((name) => `packages/${name}/README.md`)
+      .filter((readme) => existsSync(join(root, readme)))
+    expect(Object.keys(readmes).sort()).toEqual(['README.md', ...found].sort())
+  })
+
   it('has TypeScript whose types are right', () => {
     execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { stdio: 'inherit' })
   })
 
-  it('shows every kind of snippet', () => {
-    expect(snippets.length).toBe((readme.match(/```ts\n/g) ?? []).length)
-    expect(snippets.every(({ request, prints }) => request !== undefined || prints !== undefined)).toBe(true)
+  it.each(Object.keys(readmes))('has no snippet that is missed: %s', (readme) => {
+    const found = snippets.filter((snippet) => snippet.readme === readme)
+    expect(found).toHaveLength((textOf(readme).match(/```ts\n/g) ?? []).length)
+  })
+
+  it('says in the main one what comes of each', () => {
+    const silent = snippets.filter(({ request, prints }) => request === undefined && prints === undefined)
+    expect(silent.filter(({ readme }) => readme === 'README.md')).toEqual([])
   })
 
   it.each(snippets.filter(({ request }) => request !== undefined))(
-    'serves in line $line',
+    'serves: $readme, line $line',
     async (snippet) => {
       const preload = join(root, 'test/readme/any-port.ts')
-      const child = spawn(process.execPath, ['--import', 'tsx', '--import', preload, fileOf(snippet)], {
+      const child = spawn(process.execPath, ['--import', 'tsx', '--import', preload, snippet.file], {
         cwd: root,
         env,
       })
@@ -61,8 +113,8 @@ describe('the README', () => {
     },
   )
 
-  it.each(snippets.filter(({ request }) => request === undefined))('prints in line $line', (snippet) => {
-    const printed = execFileSync(process.execPath, ['--import', 'tsx', fileOf(snippet)], {
+  it.each(snippets.filter(({ prints }) => prints !== undefined))('prints: $readme, line $line', (snippet) => {
+    const printed = execFileSync(process.execPath, ['--import', 'tsx', snippet.file], {
       cwd: root,
       env,
       encoding: 'utf8',

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 import { replaceOnce } from './replay.ts'
-import type * as Stage from './stage.ts'
+import type { stage } from './stage.ts'
+
+type Stage = typeof stage
 
 /** A part of a source, which occurs once, and what stands in its place without the fix. */
 interface Change {
@@ -23,7 +25,7 @@ export interface Hole {
   /** Other fixes that would hide this one's absence; without them alone, the history is as it should be. */
   beside?: Change[]
   /** The seed whose history breaks, or the name of one written by hand. */
-  seed: number | keyof typeof Stage.scenes
+  seed: number | keyof Stage['scenes']
 }
 
 const withoutRule12: Change = {
@@ -37,6 +39,8 @@ const withoutRule13: Change = {
   becomes: 'let astray = false',
 }
 
+// Of hole 12, one fix is not here: reporting anew what is held every ten minutes. It is a last resort, which
+// no history found needs any more; ledger.test.ts sees to it that it happens.
 export const holes: Hole[] = [
   {
     number: 1,
@@ -61,7 +65,7 @@ export const holes: Hole[] = [
       becomes:
         "if not known or tonumber(known) < now + lease * 2 / 3 then redis.call('ZADD', leases, int(now + lease), inc) end",
     },
-    seed: 0,
+    seed: 'earlyRenewal',
   },
   {
     number: 3,
@@ -73,14 +77,14 @@ export const holes: Hole[] = [
         becomes: 'this.#onOk({ ...flight, sentAt: now }, reply, now)',
       },
     ],
-    seed: 0,
+    seed: 1262,
   },
   {
     number: 4,
     name: 'a server that has lost its data grants at once',
     changes: [{ file: 'model.ts', text: 'if (!firstUse)', becomes: 'if (false)' }],
     lua: { text: "not registered and previous == '' and uptime() > longest", becomes: 'true' },
-    seed: 0,
+    seed: 398,
   },
   {
     number: 4,
@@ -97,14 +101,14 @@ export const holes: Hole[] = [
       text: '    learnUntil = now + longest\n    prolong(learnUntil)\n  end\nelse',
       becomes: '    learnUntil = now + half\n    prolong(learnUntil)\n  end\nelse',
     },
-    seed: 0,
+    seed: 'emptyRestart',
   },
   {
     number: 5,
     name: 'the server does not take over what a client says it was granted',
     changes: [{ file: 'model.ts', text: 'if (sent.granted > own.granted)', becomes: 'if (false)' }],
     lua: { text: 'if granted > own.granted then', becomes: 'if false then' },
-    seed: 0,
+    seed: 4,
   },
   {
     number: 6,
@@ -116,7 +120,7 @@ export const holes: Hole[] = [
     number: 7,
     name: 'a push is applied over rejections not yet read',
     changes: [{ file: 'account.ts', text: 'return rejections === this.#rejections', becomes: 'return true' }],
-    seed: 0,
+    seed: 2176,
   },
   {
     number: 8,
@@ -128,7 +132,7 @@ export const holes: Hole[] = [
     number: 9,
     name: 'an incarnation is used again after it was lost',
     changes: [{ file: 'ledger.ts', text: '++this.#generation', becomes: 'this.#generation' }],
-    seed: 0,
+    seed: 22,
   },
   {
     number: 10,
@@ -145,7 +149,7 @@ export const holes: Hole[] = [
       { file: 'model.ts', text: ' || (last !== undefined && last < request.confirmed)', becomes: '' },
     ],
     lua: { text: ' or (last and last < confirmed)', becomes: '' },
-    seed: 0,
+    seed: 'hiddenFallBack',
   },
   {
     number: 12,
@@ -164,7 +168,7 @@ export const holes: Hole[] = [
     number: 12,
     name: 'keys that were forgotten come back with a former state',
     changes: [withoutRule13],
-    seed: 0,
+    seed: 1054,
   },
   {
     number: 12,
@@ -173,32 +177,20 @@ export const holes: Hole[] = [
     seed: 'pushForAnother',
   },
   {
-    number: 12,
-    name: 'what is held is never reported anew',
-    changes: [
-      {
-        file: 'ledger.ts',
-        text: 'if (this.#keyed && this.#registered && now >= this.#reported + REPORT) this.#renew()',
-        becomes: '',
-      },
-    ],
-    seed: 0,
-  },
-  {
     number: 13,
     name: 'a head too heavy for a limit that was lowered stays',
     changes: [
       {
         file: 'model.ts',
-        text: 'if (weight > limit) reject(owner, record, sequence)\n        else if',
+        text: 'if (limit > 0 && weight > limit) reject(owner, record, sequence)\n        else if',
         becomes: 'if',
       },
     ],
     lua: {
-      text: 'if weight > limit then\n          reject(record, sequence)\n        elseif',
+      text: 'if limit > 0 and weight > limit then\n          reject(record, sequence)\n        elseif',
       becomes: 'if',
     },
-    seed: 0,
+    seed: 47,
   },
   {
     number: 14,
@@ -216,13 +208,13 @@ export const holes: Hole[] = [
         becomes: '',
       },
     ],
-    seed: 0,
+    seed: 20,
   },
   {
     number: 16,
     name: 'what is held is dropped with the lease',
     changes: [{ file: 'account.ts', text: 'this.#granted = this.used', becomes: 'this.#granted = 0' }],
-    seed: 0,
+    seed: 11,
   },
   {
     number: 17,
@@ -260,13 +252,13 @@ export const holes: Hole[] = [
     name: 'a newcomer passes the head of the queue',
     changes: [{ file: 'model.ts', text: 'counters.queue.length === 0 && ', becomes: '' }],
     lua: { text: 'not learning and length == 0 and inUse', becomes: 'not learning and inUse' },
-    seed: 0,
+    seed: 2,
   },
   {
     number: 21,
     name: 'a reply that comes late revives a lease that has ended',
     changes: [{ file: 'ledger.ts', text: 'this.#expire(now)\n    const flight', becomes: 'const flight' }],
-    seed: 0,
+    seed: 78,
   },
 ]
 
@@ -278,7 +270,7 @@ const folders = {
 }
 
 /** The explorer on changed sources; the files stay as they are. */
-export async function stageWith(changes: readonly Change[]): Promise<typeof Stage> {
+export async function stageWith(changes: readonly Change[]): Promise<Stage> {
   const texts = new Map<string, string>()
   for (const { file, text, becomes } of changes) {
     const path = fileURLToPath(new URL(`${folders[file]}${file}`, import.meta.url))
@@ -305,7 +297,8 @@ export async function stageWith(changes: readonly Change[]): Promise<typeof Stag
   const file = join(tmpdir(), `lineclear-hole-${process.pid}-${Math.random().toString(36).slice(2)}.mjs`)
   await writeFile(file, outputFiles[0]?.text ?? '')
   try {
-    return (await import(/* @vite-ignore */ pathToFileURL(file).href)) as typeof Stage
+    const made: { stage: Stage } = await import(/* @vite-ignore */ pathToFileURL(file).href)
+    return made.stage
   } finally {
     await rm(file)
   }

@@ -261,7 +261,7 @@ export class ModelServer {
       const { owner, sequence, weight } = counters.queue[0] as Entry
       const record = records.get(owner)
       if (record !== undefined) {
-        if (weight > limit) reject(owner, record, sequence)
+        if (limit > 0 && weight > limit) reject(owner, record, sequence)
         else if (counters.inUse + weight <= limit) grant(owner, record, sequence, weight)
         else break
         record.queued--
@@ -276,7 +276,7 @@ export class ModelServer {
         for (let sequence = run.first; sequence < run.first + run.count; sequence++) {
           if (sequence <= own.wanted) continue
           const fits = counters.queue.length === 0 && counters.inUse + weight <= limit
-          if (weight > limit) {
+          if (limit > 0 && weight > limit) {
             reject(incarnation, own, sequence)
           } else if (!learning && fits) {
             grant(incarnation, own, sequence, weight)

@@ -8,7 +8,7 @@ import type { Deed } from './explorer.ts'
 const TAG = '{lineclear-replay}'
 
 /** The script with the clock and the uptime that its last two arguments say, in place of the server's. */
-export function scriptOnClock(text: string = syncScript().text): { text: string; sha: string } {
+function scriptOnClock(text: string = syncScript().text): { text: string; sha: string } {
   let changed = replaceOnce(
     text,
     "redis.call('TIME')",

@@ -82,6 +82,68 @@ class Player {
   }
 }
 
+/** A lease is renewed early on, and then the process is cut off. */
+function earlyRenewal(): void {
+  const world = new World()
+  const one = new Player(world, 'one')
+  const two = new Player(world, 'two')
+  one.acquire('first')
+  one.sync()
+  two.acquire('second')
+  two.sync()
+  world.now += LEASE / 6
+  one.sync()
+  world.pass(LEASE - 1, two)
+  one.ledger.expire(world.now)
+  one.expect('granted first')
+  two.expect()
+  world.pass(2, two)
+  one.ledger.expire(world.now)
+  one.expect('granted first', 'lost')
+  two.expect('granted second')
+}
+
+/** The server restarts empty, while one who holds is cut off; its lease has just begun. */
+function emptyRestart(): void {
+  const world = new World()
+  const one = new Player(world, 'one')
+  one.acquire('first')
+  one.sync()
+  world.server.stored = { meta: undefined, leases: new Map(), keys: new Map() }
+  world.uptime = 0
+  world.now++
+  const two = new Player(world, 'two')
+  two.acquire('second')
+  two.sync()
+  world.pass(LEASE - 2, two)
+  one.ledger.expire(world.now)
+  one.expect('granted first')
+  two.expect()
+  world.pass(LEASE, two)
+  one.ledger.expire(world.now)
+  one.expect('granted first', 'lost')
+  two.expect('granted second')
+}
+
+/** The server falls back to where a permit is held that was released since, and others sync before. */
+function hiddenFallBack(): void {
+  const world = new World()
+  const one = new Player(world, 'one', true)
+  const two = new Player(world, 'two', true)
+  one.acquire('first', 'key')
+  one.sync()
+  two.sync()
+  const former = world.server.snapshot()
+  one.release('key')
+  one.sync()
+  world.server.stored = former
+  for (let count = 0; count < 5; count++) two.sync()
+  world.pass(LEASE * 2, one, two)
+  two.acquire('second', 'key')
+  two.sync()
+  two.expect('granted second')
+}
+
 /** A request comes once more, after its key was forgotten. */
 function lateRequest(): void {
   const world = new World()
@@ -281,6 +343,9 @@ function outage(): void {
 
 /** Histories written by hand, by name; each throws if a promise is broken. */
 export const scenes = {
+  emptyRestart,
+  hiddenFallBack,
+  earlyRenewal,
   lateRequest,
   latePush,
   lostWant,

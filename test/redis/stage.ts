@@ -1,2 +1,5 @@
-export { explore } from './explorer.ts'
-export { scenes } from './scenes.ts'
+import { explore } from './explorer.ts'
+import { scenes } from './scenes.ts'
+
+/** All histories, in one module that can be made of changed sources. */
+export const stage = { explore, scenes }

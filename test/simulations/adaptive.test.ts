@@ -1,5 +1,5 @@
 import { adaptive, adaptiveLifo, BoundedSemaphore, gradient2, probedLittle } from '@lineclear/core'
-import { exponential, poisson, pool, refusedIn, simulate } from '@lineclear/simulator'
+import { exponential, poisson, pool, simulate } from '@lineclear/simulator'
 import { describe, expect, test } from 'vitest'
 import {
   calm,
@@ -67,26 +67,8 @@ test('clients that leave from inside, too, do not hide that the limit is far too
   expect(limits(result).at(-1)).toBeLessThanOrEqual(80)
 })
 
-describe('the simulation', () => {
-  test('agrees with queueing theory', async () => {
-    const result = await simulate(
-      { seed: 1, duration: 600_000, arrivals: poisson(700), service: exponential(20), server: pool(20) },
-      ({ clock }) => new BoundedSemaphore(14, { clock, queue: 0 }),
-    )
-    // Erlang's B for 14 erlangs at 14 servers.
-    expect(refusedIn(result) / result.offered).toBeCloseTo(erlangB(14, 14), 2)
-    expect(result.succeeded + result.failed).toBe(result.offered)
-  })
-})
-
 /** Two of the fixed limits, which are as good as the best or nearly. */
 function lighter(scenario: Scenario): Scenario {
   const middle = Math.ceil(scenario.fixed.length / 2)
   return { ...scenario, fixed: scenario.fixed.slice(middle - 1, middle + 1) }
-}
-
-function erlangB(servers: number, load: number): number {
-  let blocking = 1
-  for (let n = 1; n <= servers; n++) blocking = (load * blocking) / (n + load * blocking)
-  return blocking
 }

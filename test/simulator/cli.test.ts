@@ -129,7 +129,19 @@ describe('a scenario file', () => {
     [{ candidates: [] }, 'candidates must be a list of at least one; received []'],
     [
       { candidates: [{ permits: -1 }] },
-      'candidates[0]: value must be a whole number of at least 0; received -1',
+      'candidates[0].permits must be a whole number of at least 1; received -1',
+    ],
+    [
+      { candidates: [{ permits: 1 }, { permits: 0 }] },
+      'candidates[1].permits must be a whole number of at least 1; received 0',
+    ],
+    [
+      { candidates: [{ permits: 1, queue: null }] },
+      'candidates[0].queue must be a number or an object such as { "kind": "lifo", "limit": 100 }; received null',
+    ],
+    [
+      { candidates: [{ permits: 1, queue: 'lifo' }] },
+      'candidates[0].queue must be a number or an object such as { "kind": "lifo", "limit": 100 }; received "lifo"',
     ],
     [
       { candidates: [{ permits: 1, queue: { kind: 'fife' } }] },

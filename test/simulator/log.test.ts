@@ -250,8 +250,15 @@ describe('the recommendation', () => {
     const path = join(folder, 'one.log')
     writeFileSync(path, nginx({ start: OCT_10, duration: 5 }))
     expect((await run('--from', path))[0]).toBe(0)
+    const [text, cut] = [join(folder, 'text.log.gz'), join(folder, 'cut.log.gz')]
+    writeFileSync(text, nginx({ start: OCT_10, duration: 5 }))
+    writeFileSync(cut, gzipSync(nginx({ start: OCT_10, duration: 5 })).subarray(0, -9))
     for (const [args, message] of [
       [['--from', join(folder, 'none.log')], 'no such file'],
+      [['--from', join(folder, 'none.log.gz')], 'no such file'],
+      [['--from', text], `${text} is not a whole gzip file: incorrect header check`],
+      [['--from', cut], `${cut} is not a whole gzip file: unexpected end of file`],
+      [['--from', path, '--permits', '5,0'], '--permits must be a whole number of at least 1; received 0'],
       [['--from', path, '--max-wait', 'x'], '--max-wait must be a number; received x'],
       [['--from', path, '--duration-unit', 'h'], '--duration-unit must be one of s, ms, us, ns; received h'],
       [['--from', path, '--queue', '5'], '--queue and --queue-timeout need --permits'],

@@ -1,8 +1,10 @@
 import { checkLimiter } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { doAll } from './do-all.ts'
+import { innermost } from './innermost.ts'
+import { limitOf } from './limit-of.ts'
 import type { AcquireRequest, Limiter, Outcome, Permit } from './limiter.ts'
-import { innermost, inOrder } from './order.ts'
+import { inOrder } from './order.ts'
 
 /**
  * A permit of every one of the limiters, or none. They are taken one after the other: while one is
@@ -17,13 +19,13 @@ import { innermost, inOrder } from './order.ts'
  * limiters, which leave the order, and so the deadlock, to the caller.)
  *
  * Each is given the whole request. Its `timeout` is for all waits together; without one, each limiter's
- * own applies. `limit` is the smallest, `timeout` the sum where all have one, and `full` says that all
- * are full.
+ * own applies. `limit` is the smallest, `timeout` the sum where all have one, `waiting` how many wait
+ * through it, for whichever, and `full` says that all are full.
  *
  * @throws TypeError without limiters, for anything else than limiters, for one named twice, and for an
  *   `all` inside another limiter such as `observed()`, which cannot be taken apart.
  */
-export function all(...limiters: Limiter[]): Limiter {
+export function all(...limiters: Limiter[]): Limiter & { readonly waiting: number } {
   if (limiters.length === 0) throw new TypeError('all needs at least one limiter')
   const single = limiters.flatMap(apart)
   if (new Set(single.map(innermost)).size < single.length) {
@@ -34,14 +36,18 @@ export function all(...limiters: Limiter[]): Limiter {
 
 class All implements Limiter {
   readonly limiters: readonly Limiter[]
+  #waiting = 0
 
   constructor(limiters: readonly Limiter[]) {
     this.limiters = limiters
   }
 
   get limit(): number | undefined {
-    const limits = this.limiters.map(({ limit }) => limit).filter((limit) => limit !== undefined)
-    return limits.length === 0 ? undefined : Math.min(...limits)
+    return smallest(this.limiters.map(({ limit }) => limit))
+  }
+
+  limitOf(key: string | undefined): number | undefined {
+    return smallest(this.limiters.map((limiter) => limitOf(limiter, key)))
   }
 
   get timeout(): number | undefined {
@@ -54,6 +60,10 @@ class All implements Limiter {
   // One that is not full is waited for, whatever comes after it.
   get full(): boolean {
     return this.limiters.every(({ full }) => full)
+  }
+
+  get waiting(): number {
+    return this.#waiting
   }
 
   get clock(): Clock | undefined {
@@ -95,6 +105,7 @@ class All implements Limiter {
 
   async #takeRest(taken: Permit[], request: AcquireRequest | undefined): Promise<Permit> {
     const timeLeft = this.#countDown(request?.timeout)
+    this.#waiting++
     try {
       for (const limiter of this.limiters.slice(taken.length)) {
         const asked = timeLeft === undefined ? request : { ...request, timeout: timeLeft() }
@@ -105,6 +116,8 @@ class All implements Limiter {
     } catch (error) {
       giveBack(taken, 'ignored')
       throw error
+    } finally {
+      this.#waiting--
     }
     return new AllPermit(taken)
   }
@@ -137,6 +150,11 @@ class AllPermit implements Permit {
 
 function giveBack(permits: Permit[], outcome: Outcome | undefined): void {
   doAll(permits.reverse(), (permit) => permit.release(outcome))
+}
+
+function smallest(limits: readonly (number | undefined)[]): number | undefined {
+  const known = limits.filter((limit) => limit !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
 }
 
 function apart(limiter: Limiter, index: number): readonly Limiter[] {

@@ -63,6 +63,10 @@ export function checkRequest(request: AcquireRequest): void {
   if (priority !== undefined && !(typeof priority === 'number' && !Number.isNaN(priority))) {
     throw wrongType('priority', 'a number', priority)
   }
+  checkKey(key)
+}
+
+export function checkKey(key: unknown): void {
   if (key !== undefined && typeof key !== 'string') throw wrongType('key', 'a string', key)
 }
 

@@ -1,4 +1,4 @@
-import { checkCount, checkLimiter, checkOptions, checkRequest, wrongType } from './check.ts'
+import { checkCount, checkKey, checkLimiter, checkOptions, checkRequest, wrongType } from './check.ts'
 import type { Clock } from './clock.ts'
 import { doAll } from './do-all.ts'
 import type { AcquireRequest, Limiter, Outcome, Permit } from './limiter.ts'
@@ -34,6 +34,8 @@ export function keyed<L extends Limiter>(
 }
 
 const MAX_KEYS = 10_000
+// No queue of its own is full: it has none.
+const TOO_MANY_KEYS = 'Too many different keys have requests at the same time.'
 
 /** A limiter for each key, made by `keyed()`. It counts its own permits, whatever its limiters are. */
 export class Keyed<L extends Limiter = Limiter> implements Limiter {
@@ -68,6 +70,16 @@ export class Keyed<L extends Limiter = Limiter> implements Limiter {
   /** How many permits a key has; undefined once a limiter was made with another limit than the first. */
   get limit(): number | undefined {
     return this.#varies ? undefined : this.#keyless.limiter.limit
+  }
+
+  /**
+   * How many permits a key has, or would have: the limiter of an idle one is made to see, and not kept.
+   * Undefined if its limiter does not tell, or there is none for it.
+   */
+  limitOf(key?: string): number | undefined {
+    checkKey(key)
+    const member = this.#find(key)
+    return typeof member === 'string' ? undefined : (member ?? this.#newMember(key)).limiter.limit
   }
 
   /** The longest wait in ms where a request does not say, as the limiter of those without a key has it. */
@@ -151,7 +163,7 @@ export class Keyed<L extends Limiter = Limiter> implements Limiter {
   /** Counts a request in at the limiter of its key. A reason if there is none for it. */
   #enter(request: AcquireRequest | undefined): Member<L> | Refusal {
     const key = request?.key
-    if (key !== undefined && typeof key !== 'string') throw wrongType('key', 'a string', key)
+    checkKey(key)
     const member = this.#memberFor(key)
     if (typeof member !== 'string') {
       member.users++
@@ -234,7 +246,8 @@ export class Keyed<L extends Limiter = Limiter> implements Limiter {
 
   #refusal(reason: Refusal, request: AcquireRequest | undefined): unknown {
     if (request?.signal?.aborted) return request.signal.reason
-    const cause = reason === 'closed' ? this.#closed?.reason : undefined
+    if (reason === 'full') return new RejectedError(reason, { detail: TOO_MANY_KEYS })
+    const cause = this.#closed?.reason
     return new RejectedError(reason, cause === undefined ? {} : { cause })
   }
 }

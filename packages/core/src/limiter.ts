@@ -12,6 +12,18 @@ export interface Limiter {
   readonly full?: boolean | undefined
   /** Where its time comes from, where it says. */
   readonly clock?: Clock | undefined
+  /**
+   * For a limiter that hands on the permits of another one, as `observed` and `adaptive`: that one. The
+   * two are taken for one: `all` takes one permit of them, and our adapters have one line of promised
+   * places for both, by key where that one is `keyed`.
+   */
+  readonly inner?: Limiter | undefined
+
+  /**
+   * How many permits a request with this key can have at most, for a limiter where that depends on the key,
+   * as `keyed`. A limiter around another passes it on.
+   */
+  limitOf?(key: string | undefined): number | undefined
 
   /**
    * A permit now, if one is free and nobody is ahead; otherwise `undefined`. Never waits, never

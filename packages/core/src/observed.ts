@@ -1,7 +1,7 @@
 import { checkLimiter, wrongType } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { limitOf } from './limit-of.ts'
 import type { AcquireRequest, Limiter, Outcome, Permit } from './limiter.ts'
-import { standsFor } from './order.ts'
 import type { RejectedError, RejectionReason } from './rejected-error.ts'
 
 /**
@@ -58,40 +58,43 @@ export function observed(limiter: Limiter, observer: Observer): Limiter {
 }
 
 class Observed implements Limiter {
-  readonly #limiter: Limiter
+  readonly inner: Limiter
   readonly #observer: Observer
   readonly #clock: Clock
 
   constructor(limiter: Limiter, observer: Observer) {
-    this.#limiter = limiter
+    this.inner = limiter
     this.#observer = observer
     this.#clock = limiter.clock ?? systemClock
-    standsFor(this, limiter)
   }
 
   get limit(): number | undefined {
-    return this.#limiter.limit
+    return this.inner.limit
+  }
+
+  limitOf(key: string | undefined): number | undefined {
+    return limitOf(this.inner, key)
   }
 
   get timeout(): number | undefined {
-    return this.#limiter.timeout
+    return this.inner.timeout
   }
 
   get full(): boolean | undefined {
-    return this.#limiter.full
+    return this.inner.full
   }
 
   get clock(): Clock | undefined {
-    return this.#limiter.clock
+    return this.inner.clock
   }
 
-  /** How many wait, where the limiter tells: our adapters' Retry-After counts them. */
+  /** How many wait, where the limiter tells. */
   get waiting(): number | undefined {
-    return (this.#limiter as { waiting?: number }).waiting
+    return (this.inner as { waiting?: number }).waiting
   }
 
   tryAcquire(request?: AcquireRequest): Permit | undefined {
-    const permit = this.#limiter.tryAcquire(request)
+    const permit = this.inner.tryAcquire(request)
     return permit && this.#admit(permit, 0, false, request)
   }
 
@@ -108,7 +111,7 @@ class Observed implements Limiter {
     const { signal, timeout = this.timeout } = request ?? {}
     const since = this.#clock.now()
     const queued = !this.full && timeout !== 0 && !signal?.aborted
-    const waited = this.#limiter.acquire(request)
+    const waited = this.inner.acquire(request)
     if (queued) this.#tell('queued', { request })
     try {
       const permit = await waited

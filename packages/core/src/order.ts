@@ -1,8 +1,9 @@
+import { innermost } from './innermost.ts'
 import type { Limiter } from './limiter.ts'
 
 // Whoever holds permits of some limiters while waiting for others must take them in one order
 // everywhere, or two of them may wait for each other for ever. A place for each limiter, rather than
-// a graph of who came before whom: it goes when the limiter goes.
+// a graph of who came before whom: it goes when the limiter goes. One around another has the place of that.
 
 interface Place {
   readonly at: number
@@ -11,20 +12,8 @@ interface Place {
 }
 
 const places = new WeakMap<Limiter, Place>()
-const wrapped = new WeakMap<Limiter, Limiter>()
 let farthest = 0
 let placed = 0
-
-/** Says that a limiter takes its permits from another: they have one place, and count as one. */
-export function standsFor(outer: Limiter, inner: Limiter): void {
-  wrapped.set(outer, inner)
-}
-
-/** What a limiter stands for in the end; itself if for no other. */
-export function innermost(limiter: Limiter): Limiter {
-  const inner = wrapped.get(limiter)
-  return inner === undefined ? limiter : innermost(inner)
-}
 
 /**
  * The limiters in the order in which to take them, the same for any two of them whoever asks. Those

@@ -29,14 +29,20 @@ export class RejectedError extends Error {
   readonly reason: RejectionReason
   /** Seconds after which another attempt makes sense, where the limiter knows. */
   readonly retryAfter: number | undefined
+  /** What happened, where `reason` alone would say something else. Our adapters tell it to the client. */
+  readonly detail: string | undefined
 
-  constructor(reason: RejectionReason, options: { cause?: unknown; retryAfter?: number } = {}) {
+  constructor(
+    reason: RejectionReason,
+    options: { cause?: unknown; retryAfter?: number | undefined; detail?: string | undefined } = {},
+  ) {
     const cause = 'cause' in options ? { cause: options.cause } : undefined
     const frames = V8Error.stackTraceLimit
     V8Error.stackTraceLimit = 0
-    super(MESSAGES[reason], cause)
+    super(options.detail === undefined ? MESSAGES[reason] : `No permit. ${options.detail}`, cause)
     V8Error.stackTraceLimit = frames as number
     this.reason = reason
     this.retryAfter = options.retryAfter
+    this.detail = options.detail
   }
 }

@@ -1,20 +1,22 @@
-import type { Permit } from './limiter.ts'
+import type { Outcome, Permit } from './limiter.ts'
+
+type Give = (weight: number, outcome?: Outcome) => void
 
 /** A permit that gives its weight back once. */
 export class SemaphorePermit implements Permit {
-  #give: ((weight: number) => void) | undefined
+  #give: Give | undefined
   readonly #weight: number
 
-  constructor(give: (weight: number) => void, weight: number) {
+  constructor(give: Give, weight: number) {
     this.#give = give
     this.#weight = weight
   }
 
-  release(): void {
+  release(outcome?: Outcome): void {
     const give = this.#give
     if (give === undefined) return
     this.#give = undefined
-    if (this.#weight > 0) give(this.#weight)
+    if (this.#weight > 0) give(this.#weight, outcome)
   }
 
   [Symbol.dispose](): void {

@@ -3,6 +3,7 @@ import { checkCount, checkDuration, checkOptions, checkRequest } from './check.t
 import { type Clock, checkClock, systemClock } from './clock.ts'
 import { Deadlines } from './deadlines.ts'
 import { HandOver } from './hand-over.ts'
+import { isHandedBack } from './handed-back.ts'
 import type { AcquireRequest, Limiter, Permit } from './limiter.ts'
 import { own } from './queue/own.ts'
 import type { Queue, QueueHost } from './queue/queue.ts'
@@ -197,10 +198,11 @@ export class Semaphore implements Limiter {
   #permit(weight: number, key: string | undefined): Permit {
     if (this.#queue.released === undefined) return new SemaphorePermit(this.#give, weight)
     const since = this.clock.now()
-    return new SemaphorePermit((weight) => {
+    return new SemaphorePermit((weight, outcome) => {
       this.#checkGiven(weight)
-      this.#queue.released?.(this.clock.now() - since, weight, key)
-      this.#give(weight)
+      const hold = this.clock.now() - since
+      this.#queue.released?.(isHandedBack(hold, outcome) ? undefined : hold, weight, key)
+      this.#putBack(weight)
     }, weight)
   }
 
@@ -212,6 +214,10 @@ export class Semaphore implements Limiter {
 
   readonly #give = (weight: number): void => {
     this.#checkGiven(weight)
+    this.#putBack(weight)
+  }
+
+  #putBack(weight: number): void {
     this.#free += weight
     if (this.#queue.size > 0 || this.#onIdle.length > 0) this.#settle()
   }

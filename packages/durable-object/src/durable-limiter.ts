@@ -80,8 +80,8 @@ class DurableLimiter implements Limiter {
     try {
       const answer = await patience.race(place.answer())
       if (answer === 'granted') return place
-      const { reason, retryAfter } = answer
-      throw new RejectedError(reason, retryAfter === undefined ? {} : { retryAfter })
+      const { reason, retryAfter, detail } = answer
+      throw new RejectedError(reason, { retryAfter, detail })
     } catch (error) {
       place.release('ignored')
       throw error

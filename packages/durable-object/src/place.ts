@@ -1,18 +1,11 @@
 import { RpcTarget } from 'cloudflare:workers'
-import {
-  type AcquireRequest,
-  type Limiter,
-  type Outcome,
-  type Permit,
-  RejectedError,
-  type RejectionReason,
-} from '@lineclear/core'
+import { type AcquireRequest, type Limiter, type Outcome, type Permit, RejectedError } from '@lineclear/core'
 
 /** What a caller asks the object for. It leaves by `release()`, so it sends no signal. */
 export type PlaceRequest = Omit<AcquireRequest, 'signal'>
 
 /** A permit, or why there is none: as a value, since an error may lose its properties on the way. */
-export type Answer = 'granted' | { reason: RejectionReason; retryAfter: number | undefined }
+export type Answer = 'granted' | Pick<RejectedError, 'reason' | 'retryAfter' | 'detail'>
 
 // Who has left asks for no answer.
 const LEFT = new RejectedError('evicted')
@@ -60,7 +53,8 @@ export class Place extends RpcTarget {
       if (this.#over) permit.release('ignored')
       return 'granted'
     } catch (error) {
-      if (isRejected(error)) return { reason: error.reason, retryAfter: error.retryAfter }
+      if (isRejected(error))
+        return { reason: error.reason, retryAfter: error.retryAfter, detail: error.detail }
       throw error
     }
   }

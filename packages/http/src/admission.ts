@@ -1,4 +1,11 @@
-import type { AcquireRequest, Limiter, Permit, RejectedError } from '@lineclear/core'
+import {
+  type AcquireRequest,
+  innermost,
+  type Limiter,
+  type Permit,
+  type RejectedError,
+  systemClock,
+} from '@lineclear/core'
 import { wrongType } from '@lineclear/core/check'
 import { throwingErrors } from './as-error.ts'
 import { type Asking, askOptions, asksAnything } from './asking.ts'
@@ -45,7 +52,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     this.#options = { ...options }
     const { onRejected } = options
     this.onRejected = onRejected && ((...args) => throwingErrors(() => onRejected(...args)))
-    const calendar = calendarOf(this.limiter)
+    const calendar = calendarOf(innermost(this.limiter))
     this.#rejections = new Rejections(this.limiter, options, calendar)
     this.#calendar = options.retryAfter === undefined ? calendar : undefined
     this.#timeout = options.queueTimeout ?? (this.limiter.timeout === undefined ? QUEUE_TIMEOUT : undefined)
@@ -78,11 +85,12 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   }
 
   async #waitBehind(ahead: Promise<void>, visit: Visit, context: Context, asking: Asking): Promise<Verdict> {
-    const since = performance.now()
+    const clock = this.limiter.clock ?? systemClock
+    const since = clock.now()
     const timeout = this.#timeoutFor(asking) ?? this.limiter.timeout ?? Infinity
-    const inTime = await within(ahead, timeout)
+    const inTime = await within(ahead, timeout, clock)
     const { deadline } = asking
-    const left = deadline && deadline - (performance.now() - since)
+    const left = deadline && deadline - (clock.now() - since)
     if (visit.gone) return 'gone'
     return inTime
       ? this.#acquire(visit, context, { ...asking, deadline: left })
@@ -91,7 +99,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
 
   #acquire(visit: Visit, context: Context, asking: Asking): MaybePromise<Verdict> {
     const { key, priority } = asking
-    const weight = this.#atMostAll(asking.weight)
+    const weight = this.#atMostAll(asking.weight, key)
     const request = this.#asks ? { key, weight, priority } : undefined
     // Also where none is waited for, or what is wrong with it would show under load only.
     const timeout = this.#timeoutFor(asking)
@@ -102,6 +110,7 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
     }
     const waiting = { ...request, timeout }
     if (this.#dryRun === undefined) return this.#wait(visit, context, waiting)
+    visit.expect(this.#terms)
     void this.#pretend(visit, context, waiting, this.#dryRun)
     return 'admitted'
   }
@@ -112,9 +121,12 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
   }
 
   /** More than the limit, which may just have been lowered, is all there is: it goes in alone. */
-  #atMostAll(weight: number | undefined): number | undefined {
-    const { limit } = this.limiter
-    return typeof weight === 'number' && limit !== undefined && limit > 0 && weight > limit ? limit : weight
+  #atMostAll(weight: number | undefined, key: string | undefined): number | undefined {
+    // One is never more than the limit, and the limit of an idle key costs something to know.
+    if (typeof weight !== 'number' || weight <= 1) return weight
+    const { limiter } = this
+    const limit = limiter.limitOf === undefined ? limiter.limit : limiter.limitOf(key)
+    return limit !== undefined && limit > 0 && weight > limit ? limit : weight
   }
 
   /** The longest that a request may wait; `undefined` leaves it to the limiter. */

@@ -1,7 +1,6 @@
 import { type Limiter, systemClock } from '@lineclear/core'
+import { MeanHold } from '@lineclear/core/mean-hold'
 
-/** How much one hold counts in the mean. */
-const WEIGHT = 0.02
 /** The share of the capacity that is promised to those who come back. The rest is for who comes first. */
 const SHARE = 0.25
 /** In s. */
@@ -20,8 +19,8 @@ const LONGEST = 60
 export class Calendar {
   readonly #limiter: Line & Partial<Lines>
   readonly #random: () => number
-  /** Mean ms that a permit is held for one request; with a weight, that of all of them together. */
-  #hold: number | undefined
+  /** How long a permit is held for one request; with a weight, all of them together. */
+  readonly #hold = new MeanHold()
   /** In ms on the limiter's clock: the last place that was promised in a line. One that goes is forgotten. */
   readonly #promised = new WeakMap<Line, number>()
 
@@ -37,8 +36,7 @@ export class Calendar {
 
   /** Tells that a request has given its permits back, and for how many ms it held how many. */
   held(ms: number, weight: number): void {
-    const hold = ms * weight
-    this.#hold = this.#hold === undefined ? hold : this.#hold + WEIGHT * (hold - this.#hold)
+    this.#hold.add(ms * weight)
   }
 
   /** The next place: the seconds after which a client that is refused now, with that key, is to come back. */
@@ -47,7 +45,7 @@ export class Calendar {
     const line = this.#lineOf(key)
     const { limit, waiting = 0 } = line
     // Nothing is known before the first request is through.
-    const each = this.#hold === undefined || !limit ? 0 : this.#hold / limit
+    const each = limit ? this.#hold.ms / limit : 0
     const place = Math.max(this.#promised.get(line) ?? -Infinity, now + waiting * each) + each / SHARE
     // Who comes back later than that comes at another time than promised: promise no more of those.
     const promised = Math.min(place, now + LONGEST * 1000)

@@ -33,6 +33,7 @@ export class Rejections {
   readonly #retryAfter: number | false | undefined
   readonly #calendar: Calendar
   readonly #policy: boolean
+  readonly #problem: object
   readonly #bodies: Record<RejectionReason, string>
 
   constructor(limiter: Limiter, options: Shape, calendar: Calendar) {
@@ -42,18 +43,15 @@ export class Rejections {
     this.#retryAfter = options.retryAfter
     this.#calendar = calendar
     this.#policy = options.headers ?? true
-    const problem = { ...(perKey ? QUOTA_EXCEEDED : REDUCED_CAPACITY), status: this.#status }
+    this.#problem = { ...(perKey ? QUOTA_EXCEEDED : REDUCED_CAPACITY), status: this.#status }
     this.#bodies = Object.fromEntries(
-      Object.entries(DETAILS).map(([reason, detail]) => [
-        reason,
-        JSON.stringify({ ...problem, detail, reason }),
-      ]),
+      Object.entries(DETAILS).map(([reason, detail]) => [reason, this.#body(reason, detail)]),
     ) as Record<RejectionReason, string>
   }
 
   /** @param key of the request, if it has one */
   make(rejected: Pick<RejectedError, 'reason'> & Partial<RejectedError>, key: string | undefined): Rejection {
-    const { reason, retryAfter } = rejected
+    const { reason, retryAfter, detail } = rejected
     const headers: Record<string, string> = {}
     if (this.#retryAfter !== false) {
       headers['retry-after'] = this.#secondsFor(reason, retryAfter ?? this.#retryAfter, key)
@@ -62,7 +60,12 @@ export class Rejections {
     if (this.#policy && limit !== undefined) {
       headers['ratelimit-policy'] = `"${POLICY}";q=${limit};qu="concurrent-requests"`
     }
-    return { reason, status: this.#status, headers, body: this.#bodies[reason], type: TYPE }
+    const body = detail === undefined ? this.#bodies[reason] : this.#body(reason, detail)
+    return { reason, status: this.#status, headers, body, type: TYPE }
+  }
+
+  #body(reason: string, detail: string): string {
+    return JSON.stringify({ ...this.#problem, detail, reason })
   }
 
   #secondsFor(reason: RejectionReason, fixed: number | undefined, key: string | undefined): string {

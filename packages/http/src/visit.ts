@@ -17,6 +17,8 @@ export abstract class Visit {
   over = false
   limiter: Limiter | undefined
   key: string | undefined
+  /** Its handler runs, and a permit may yet come, as in a dry run. */
+  protected expects = false
   #permit: Permit | undefined
   #calendar: Calendar | undefined
   #weight = 1
@@ -71,6 +73,12 @@ export abstract class Visit {
   /** Whether its permit will be taken back at some time. */
   protected get timed(): boolean {
     return this.#timer !== undefined
+  }
+
+  /** The handler is called now, and a permit may come later, to be held on these terms. */
+  expect<Context extends unknown[]>(terms: HoldTerms<Context> | undefined): void {
+    this.expects = true
+    this.#awaitsHandler = terms?.releaseOn === 'settled'
   }
 
   /** Keeps the permit until the end, or hands it on if the end has come already. */

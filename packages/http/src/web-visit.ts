@@ -24,6 +24,7 @@ export class WebVisit extends Visit {
   readonly #identity: object
   readonly #upgradable: boolean
   #headersSent: (() => void) | undefined
+  #leaving: AbortController | undefined
   #cut: ((error: Error) => void) | undefined
 
   /**
@@ -52,7 +53,10 @@ export class WebVisit extends Visit {
   }
 
   leaving(): AbortSignal {
-    return this.request.signal
+    if (!this.expects) return this.request.signal
+    // Its response may be over first.
+    this.#leaving ??= new AbortController()
+    return this.#leaving.signal
   }
 
   /** What the handler answers; or an empty 503, if its permit is taken back and it has not answered. */
@@ -79,7 +83,7 @@ export class WebVisit extends Visit {
    */
   async until<R>(response: R): Promise<R> {
     this.#headersSent?.()
-    if (!this.holds) return response
+    if (!this.holds && !this.expects) return response
     if (isResponse(response)) return (await this.follow(response)) as R
     // An upgraded connection lasts until the signal aborts; any other value is in memory.
     if (response !== undefined || !this.#upgradable) this.end('success')
@@ -90,6 +94,7 @@ export class WebVisit extends Visit {
     if (this.over) return
     this.unwatch()
     super.end(outcome)
+    this.#leaving?.abort(LEFT)
   }
 
   protected async follow(response: Response): Promise<Response> {

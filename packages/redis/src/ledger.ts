@@ -23,7 +23,7 @@ export interface LedgerListener<Waiter> {
   limitsDiffer(key: string, theirs: Limits, mine: Limits): void
 }
 
-export interface Holding {
+interface Holding {
   readonly key: string
   readonly weight: number
 }
@@ -200,11 +200,11 @@ export class Ledger<Waiter = unknown> {
     return this.#revision
   }
 
-  /** Queues for permits. Throws a RangeError for more than there ever are. */
+  /** Queues for permits. Throws a RangeError for more than there ever are; a limit of 0 is a pause. */
   acquire(key: string, weight: number, waiter: Waiter): Want<Waiter> {
     if (this.#closing) throw new Error('The ledger is closed')
     const { limit } = this.limits(key)
-    if (weight > limit)
+    if (limit > 0 && weight > limit)
       throw new RangeError(`weight must be at most the limit of ${limit}; received ${weight}`)
     const account = this.#account(key)
     const want = account.acquire(weight, waiter, ++this.#sequence)
@@ -259,6 +259,7 @@ export class Ledger<Waiter = unknown> {
     const accounts = key === undefined ? this.#accounts.values() : [this.#account(key)]
     for (const account of accounts) {
       account.resize(limit, key === undefined ? this.#version : undefined)
+      this.#settle(account, 0)
       this.#touch(account)
     }
     this.#tell()
@@ -372,7 +373,7 @@ export class Ledger<Waiter = unknown> {
     return true
   }
 
-  /** Reads a published message. */
+  /** Reads a published message. Throws a WireError, and changes nothing, if it is for a key that there cannot be. */
   onPush(push: Push, now: number): void {
     this.#expire(now)
     // One for a former incarnation is about permits that the server has taken back since.
@@ -382,6 +383,8 @@ export class Ledger<Waiter = unknown> {
 
   #hear(push: Push, now: number): void {
     const known = this.#accounts.get(push.key)
+    if (known === undefined && !this.#keyed)
+      throw new WireError(`A push for ${JSON.stringify(push.key)}, not the one key`)
     const current = this.#registered && push.epoch === this.#epoch
     if (!current || (known !== undefined && !known.hasRead(push.rejections))) {
       if (known !== undefined) this.#untold.add(known)
@@ -420,7 +423,7 @@ export class Ledger<Waiter = unknown> {
     const mine = account.adopt(got)
     if (mine !== undefined) this.#differing.push({ key: account.key, theirs: account.limits, mine })
     for (const want of account.rejected(got)) {
-      this.#rejected.push({ want, cause: want.weight > got.limit ? 'heavier' : 'full' })
+      this.#rejected.push({ want, cause: got.limit > 0 && want.weight > got.limit ? 'heavier' : 'full' })
     }
     if (got.granted < account.granted || got.gap) this.#kicked = true
     this.#apply(account, got, revision, now)
@@ -465,7 +468,9 @@ export class Ledger<Waiter = unknown> {
   }
 
   #mayKeep(account: Account<Waiter>): boolean {
-    return this.#local && !this.#closing && !account.pressure && account.wants.size === 0
+    if (!this.#local || this.#closing || account.pressure || account.wants.size > 0) return false
+    // Else a limit once lowered is never reached where permits come back as fast as they are taken.
+    return account.used + account.surplus <= account.limits.limit
   }
 
   /** The accounts that the next request is about. */

@@ -246,7 +246,7 @@ local function sync(key, counters, queue, at)
       sequence, weight = tonumber(sequence), tonumber(weight)
       local record = record_of(owner)
       if record then
-        if weight > limit then
+        if limit > 0 and weight > limit then
           reject(record, sequence)
         elseif inUse + weight <= limit then
           grant(record, sequence, weight)
@@ -275,7 +275,7 @@ local function sync(key, counters, queue, at)
     for first, count, weight in string.gmatch(ARGV[at + 10], '(%d+),(%d+),(%d+)') do
       first, count, weight = tonumber(first), tonumber(count), tonumber(weight)
       for sequence = math.max(first, own.wanted + 1), first + count - 1 do
-        if weight > limit then
+        if limit > 0 and weight > limit then
           reject(own, sequence)
         elseif not learning and length == 0 and inUse + weight <= limit then
           grant(own, sequence, weight)

@@ -5,7 +5,7 @@ export interface Run {
   readonly weight: number
 }
 
-export interface Cancel {
+interface Cancel {
   readonly sequence: number
   readonly weight: number
 }

@@ -2,7 +2,6 @@ import { BoundedSemaphore } from '../bounded-semaphore.ts'
 import { checkCount, checkOptions, wrongType } from '../check.ts'
 import type { Clock } from '../clock.ts'
 import type { AcquireRequest, Limiter, Outcome, Permit } from '../limiter.ts'
-import { standsFor } from '../order.ts'
 import type { LimitAlgorithm, Sample } from './limit-algorithm.ts'
 import type { LoadSignal } from './load-signal.ts'
 
@@ -63,7 +62,6 @@ export class AdaptiveLimiter implements Limiter {
     const limit = algorithm.start(semaphore.limit)
     checkCount("the algorithm's limit", limit, 1)
     owned.add(semaphore).add(algorithm)
-    standsFor(this, semaphore)
     this.#semaphore = semaphore
     this.#algorithm = algorithm
     this.#signal = signal
@@ -80,6 +78,11 @@ export class AdaptiveLimiter implements Limiter {
       area: 0,
     }
     semaphore.resize(limit)
+  }
+
+  /** The semaphore. */
+  get inner(): BoundedSemaphore {
+    return this.#semaphore
   }
 
   /** How many permits there are now. An algorithm may lower it for a moment, to measure. */
@@ -119,7 +122,7 @@ export class AdaptiveLimiter implements Limiter {
     const signal = request?.signal
     return this.#semaphore.acquire(request).then((permit) => {
       if (signal?.aborted) {
-        permit.release()
+        permit.release('ignored')
         throw signal.reason
       }
       return this.#admit(permit, weight)

@@ -1,6 +1,6 @@
 import { checkDuration, checkNumber, checkOptions } from '../check.ts'
 import type { LimitAlgorithm, Sample } from './limit-algorithm.ts'
-import { Range, type RangeOptions } from './range.ts'
+import { RANGE_OPTIONS, Range, type RangeOptions } from './range.ts'
 
 export interface AimdOptions extends RangeOptions {
   /** The lowest limit. Default 20. */
@@ -28,10 +28,9 @@ class Aimd implements LimitAlgorithm {
   readonly #range: Range
   readonly #timeout: number
   readonly #backoff: number
-  #limit = 1
 
   constructor(options: AimdOptions) {
-    checkOptions('options', options, ['initial', 'min', 'max', 'timeout', 'backoff'])
+    checkOptions('options', options, [...RANGE_OPTIONS, 'timeout', 'backoff'])
     const { timeout = 5000, backoff = 0.9 } = options
     checkDuration('timeout', timeout)
     checkNumber('backoff', backoff, 0.5, 1)
@@ -41,16 +40,14 @@ class Aimd implements LimitAlgorithm {
   }
 
   start(limit: number): number {
-    this.#limit = this.#range.start(limit)
-    return this.#limit
+    return this.#range.start(limit)
   }
 
   update({ outcome, hold, inUse }: Sample): number {
+    const { limit } = this.#range
     if (outcome === 'dropped' || (outcome === 'success' && hold > this.#timeout)) {
-      this.#limit = this.#range.clamp(Math.floor(this.#limit * this.#backoff))
-    } else if (outcome === 'success' && 2 * inUse >= this.#limit) {
-      this.#limit = this.#range.clamp(this.#limit + 1)
+      return this.#range.move(Math.floor(limit * this.#backoff))
     }
-    return this.#limit
+    return outcome === 'success' && 2 * inUse >= limit ? this.#range.move(limit + 1) : limit
   }
 }

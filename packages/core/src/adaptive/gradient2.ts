@@ -1,6 +1,6 @@
 import { checkCount, checkNumber, checkOptions } from '../check.ts'
 import type { LimitAlgorithm, Sample } from './limit-algorithm.ts'
-import { Range, type RangeOptions } from './range.ts'
+import { RANGE_OPTIONS, Range, type RangeOptions } from './range.ts'
 import { SampleWindow, type Summary, WINDOW_OPTIONS, type WindowOptions } from './sample-window.ts'
 
 export interface Gradient2Options extends RangeOptions, WindowOptions {
@@ -40,15 +40,12 @@ class Gradient2 implements LimitAlgorithm {
   readonly #smoothing: number
   readonly #queue: number
   readonly #weight: number
-  #limit = 1
   #long = 0
   #windows = 0
 
   constructor(options: Gradient2Options) {
     checkOptions('options', options, [
-      'initial',
-      'min',
-      'max',
+      ...RANGE_OPTIONS,
       ...WINDOW_OPTIONS,
       'tolerance',
       'smoothing',
@@ -69,14 +66,13 @@ class Gradient2 implements LimitAlgorithm {
   }
 
   start(limit: number): number {
-    this.#limit = this.#range.start(limit)
-    return this.#limit
+    return this.#range.start(limit)
   }
 
   update(sample: Sample): number {
     const summary = this.#window.add(sample)
     if (summary !== undefined) this.#learn(summary)
-    return Math.floor(this.#limit)
+    return Math.floor(this.#range.limit)
   }
 
   #learn({ hold, inUse }: Summary): void {
@@ -86,9 +82,10 @@ class Gradient2 implements LimitAlgorithm {
     const ratio = this.#long === hold ? 1 : this.#long / hold
     // The overload is over, and the long-term mean has yet to forget it.
     if (ratio > 2) this.#long *= 0.95
-    if (inUse < this.#limit / 2) return
+    const { limit } = this.#range
+    if (inUse < limit / 2) return
     const gradient = Math.min(Math.max(this.#tolerance * ratio, 0.5), 1)
-    const next = this.#limit * gradient + this.#queue
-    this.#limit = this.#range.clamp(this.#limit + this.#smoothing * (next - this.#limit))
+    const next = limit * gradient + this.#queue
+    this.#range.move(limit + this.#smoothing * (next - limit))
   }
 }

@@ -1,6 +1,7 @@
 import { checkCount, checkNumber, checkOptions } from '../check.ts'
+import { isHandedBack } from '../handed-back.ts'
 import type { LimitAlgorithm, Sample } from './limit-algorithm.ts'
-import { Range, type RangeOptions } from './range.ts'
+import { RANGE_OPTIONS, Range, type RangeOptions } from './range.ts'
 
 export interface ProbedLittleOptions extends RangeOptions {
   /** The lowest limit. A probe goes down to half of it. Default 2. */
@@ -44,8 +45,6 @@ export function probedLittle(options: ProbedLittleOptions = {}): LimitAlgorithm 
   return new ProbedLittle(options)
 }
 
-/** Ms. */
-const A_MOMENT = 0.1
 // Natural logarithms of ratios between times.
 const LARGEST_STEP = 0.7
 const SURPRISE = 0.25
@@ -56,14 +55,13 @@ const TOO_HIGH = Math.log(1.75)
 type Phase = 'watch' | 'drain' | 'settle' | 'probe' | 'recover'
 
 class ProbedLittle implements LimitAlgorithm {
+  /** Its limit is not halved while probing. */
   readonly #range: Range
   readonly #samples: number
   readonly #probeSamples: number
   readonly #probeEvery: number
   readonly #tolerance: number
   readonly #gain: number
-  /** Not rounded, and not halved while probing. */
-  #limit = 1
   #phase: Phase = 'watch'
   /** Releases until the phase ends, where it ends by them. */
   #toGo = 0
@@ -82,9 +80,7 @@ class ProbedLittle implements LimitAlgorithm {
 
   constructor(options: ProbedLittleOptions) {
     checkOptions('options', options, [
-      'initial',
-      'min',
-      'max',
+      ...RANGE_OPTIONS,
       'samples',
       'probeSamples',
       'probeEvery',
@@ -106,30 +102,29 @@ class ProbedLittle implements LimitAlgorithm {
   }
 
   start(limit: number): number {
-    this.#limit = this.#range.start(limit)
+    this.#range.start(limit)
     return this.#current
   }
 
   update(sample: Sample): number {
     // Nothing came or went by Little's law.
     if (sample.weight === 0) return this.#current
-    // Given back as it was taken, as `all` does when another limiter refuses.
-    if (sample.outcome === 'ignored' && sample.hold < A_MOMENT) return this.#current
+    if (isHandedBack(sample.hold, sample.outcome)) return this.#current
     switch (this.#phase) {
       case 'watch':
-        if (this.#window.add(sample, Math.max(this.#samples, this.#limit))) this.#watched()
+        if (this.#window.add(sample, Math.max(this.#samples, this.#range.limit))) this.#watched()
         break
       case 'drain':
         if (--this.#toGo <= 0 || sample.inUse - sample.weight <= this.#current) {
           this.#phase = 'settle'
-          this.#toGo = this.#limit
+          this.#toGo = this.#range.limit
         }
         break
       case 'settle':
         if (--this.#toGo <= 0) this.#begin('probe', sample)
         break
       case 'probe':
-        if (this.#window.add(sample, Math.max(this.#probeSamples, this.#limit / 2))) this.#probed()
+        if (this.#window.add(sample, Math.max(this.#probeSamples, this.#range.limit / 2))) this.#probed()
         break
       case 'recover':
         if (--this.#toGo <= 0) this.#begin('watch', sample)
@@ -139,8 +134,8 @@ class ProbedLittle implements LimitAlgorithm {
 
   get #current(): number {
     return this.#phase === 'drain' || this.#phase === 'settle' || this.#phase === 'probe'
-      ? Math.ceil(this.#limit / 2)
-      : Math.round(this.#limit)
+      ? Math.ceil(this.#range.limit / 2)
+      : Math.round(this.#range.limit)
   }
 
   #begin(phase: Phase, { now, area }: Sample): void {
@@ -158,7 +153,7 @@ class ProbedLittle implements LimitAlgorithm {
     }
     if (!binds) {
       // Hardly busy: this is what the time is without others.
-      if (inUse <= this.#limit / 2) {
+      if (inUse <= this.#range.limit / 2) {
         this.#base = this.#fresh || this.#base === undefined ? time : this.#base + 0.3 * (time - this.#base)
       }
       return
@@ -168,7 +163,7 @@ class ProbedLittle implements LimitAlgorithm {
     if (this.#base === undefined || --this.#left <= 0) {
       this.#fresh ||= this.#base === undefined
       this.#phase = 'drain'
-      this.#toGo = this.#limit
+      this.#toGo = this.#range.limit
       return
     }
     const room = this.#tolerance + this.#base - time
@@ -185,7 +180,7 @@ class ProbedLittle implements LimitAlgorithm {
   #probed(): void {
     const { time, binds, fails } = this.#window
     this.#phase = 'recover'
-    this.#toGo = 2 * this.#limit
+    this.#toGo = 2 * this.#range.limit
     this.#left = this.#probeEvery
     if (time === undefined || !binds || fails) return
     const base = this.#base
@@ -211,7 +206,7 @@ class ProbedLittle implements LimitAlgorithm {
   }
 
   #scale(factor: number): void {
-    this.#limit = this.#range.clamp(this.#limit * factor)
+    this.#range.move(this.#range.limit * factor)
   }
 }
 

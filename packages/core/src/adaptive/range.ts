@@ -9,8 +9,13 @@ export interface RangeOptions {
   max?: number | undefined
 }
 
-/** Where a limit starts, and between what it moves. */
+/** The names of these, for a check of all options. */
+export const RANGE_OPTIONS = ['initial', 'min', 'max'] as const
+
+/** A limit, where it starts, and between what it moves. */
 export class Range {
+  /** Not rounded. */
+  limit = 1
   readonly #options: RangeOptions
   #min: number
   #max: number
@@ -31,14 +36,17 @@ export class Range {
     this.#options = { initial, min: options.min, max: options.max }
   }
 
+  /** Sets the limit to start with, from that of the semaphore, and returns it. */
   start(limit: number): number {
     const { initial = Math.max(1, limit), min, max } = this.#options
     if (min === undefined) this.#min = Math.min(this.#min, initial)
     if (max === undefined) this.#max = Math.max(this.#max, initial)
-    return this.clamp(initial)
+    return this.move(initial)
   }
 
-  clamp(limit: number): number {
-    return Math.min(Math.max(limit, this.#min), this.#max)
+  /** Moves the limit there, or as near as the range lets it, and returns it. */
+  move(limit: number): number {
+    this.limit = Math.min(Math.max(limit, this.#min), this.#max)
+    return this.limit
   }
 }

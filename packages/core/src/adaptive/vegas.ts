@@ -1,6 +1,6 @@
 import { checkNumber, checkOptions, wrongType } from '../check.ts'
 import type { LimitAlgorithm, Sample } from './limit-algorithm.ts'
-import { Range, type RangeOptions } from './range.ts'
+import { RANGE_OPTIONS, Range, type RangeOptions } from './range.ts'
 import { SampleWindow, type Summary, WINDOW_OPTIONS, type WindowOptions } from './sample-window.ts'
 
 export interface VegasOptions extends RangeOptions, WindowOptions {
@@ -30,13 +30,12 @@ class Vegas implements LimitAlgorithm {
   readonly #window: SampleWindow
   readonly #probe: number
   readonly #random: () => number
-  #limit = 1
   #noLoad = Infinity
   #windows = 0
   #jitter: number
 
   constructor(options: VegasOptions) {
-    checkOptions('options', options, ['initial', 'min', 'max', ...WINDOW_OPTIONS, 'probe', 'random'])
+    checkOptions('options', options, [...RANGE_OPTIONS, ...WINDOW_OPTIONS, 'probe', 'random'])
     const { probe = 30, random = Math.random } = options
     checkNumber('probe', probe, 0)
     if (typeof random !== 'function') throw wrongType('random', 'a function', random)
@@ -48,18 +47,17 @@ class Vegas implements LimitAlgorithm {
   }
 
   start(limit: number): number {
-    this.#limit = this.#range.start(limit)
-    return this.#limit
+    return this.#range.start(limit)
   }
 
   update(sample: Sample): number {
     const summary = this.#window.add(sample)
     if (summary !== undefined) this.#learn(summary)
-    return this.#limit
+    return this.#range.limit
   }
 
   #learn({ hold, inUse, dropped }: Summary): void {
-    const limit = this.#limit
+    const { limit } = this.#range
     const isProbe = ++this.#windows >= this.#jitter * this.#probe * limit
     if (isProbe) {
       this.#windows = 0
@@ -69,11 +67,11 @@ class Vegas implements LimitAlgorithm {
       this.#noLoad = hold
       return
     }
-    this.#limit = this.#range.clamp(limit + this.#step(hold, inUse, dropped))
+    this.#range.move(limit + this.#step(hold, inUse, dropped))
   }
 
   #step(hold: number, inUse: number, dropped: boolean): number {
-    const limit = this.#limit
+    const { limit } = this.#range
     const unit = Math.max(1, Math.floor(Math.log10(limit)))
     if (dropped) return -unit
     if (2 * inUse < limit) return 0

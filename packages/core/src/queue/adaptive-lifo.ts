@@ -1,5 +1,6 @@
 import { checkOptions } from '../check.ts'
 import { LinkedList } from '../linked-list.ts'
+import { MeanHold } from '../mean-hold.ts'
 import type { Waiter } from '../waiter.ts'
 import { checkLimit } from './line.ts'
 import type { Queue, QueueHost } from './queue.ts'
@@ -9,8 +10,6 @@ export interface AdaptiveLifoOptions {
   limit?: number | undefined
 }
 
-/** How much one hold counts in the mean. */
-const WEIGHT = 0.02
 /** A queue that has not been empty for so many mean holds stands; and so many ms at least. */
 const STANDING_HOLDS = 1
 const STANDING_LEAST = 100
@@ -39,9 +38,7 @@ class AdaptiveLifo implements Queue {
   readonly #list = new LinkedList<Waiter>()
   readonly #limit: number | undefined
   #host!: QueueHost
-  /** Mean hold in ms, exponentially weighted. */
-  #hold = 0
-  #holds = 0
+  readonly #hold = new MeanHold()
   /** When it was empty last. */
   #emptyUntil = 0
 
@@ -66,7 +63,7 @@ class AdaptiveLifo implements Queue {
 
   get timeout(): number {
     // In whole seconds: each time-out has a timer of its own.
-    const patience = Math.ceil((this.#hold * PATIENCE_HOLDS) / 1000) * 1000
+    const patience = Math.ceil((this.#hold.ms * PATIENCE_HOLDS) / 1000) * 1000
     return Math.max(PATIENCE_LEAST, patience)
   }
 
@@ -93,10 +90,7 @@ class AdaptiveLifo implements Queue {
   }
 
   released(hold: number | undefined): void {
-    if (hold === undefined) return
-    this.#holds++
-    // The plain mean of the first fifty, lest the first one count for too much.
-    this.#hold += Math.max(WEIGHT, 1 / this.#holds) * (hold - this.#hold)
+    if (hold !== undefined) this.#hold.add(hold)
   }
 
   #most(): number {
@@ -104,7 +98,7 @@ class AdaptiveLifo implements Queue {
   }
 
   #stands(): boolean {
-    const standing = Math.max(STANDING_LEAST, STANDING_HOLDS * this.#hold)
+    const standing = Math.max(STANDING_LEAST, STANDING_HOLDS * this.#hold.ms)
     return this.size > 0 && this.#host.clock.now() - this.#emptyUntil > standing
   }
 }

@@ -43,8 +43,9 @@ export interface Queue {
 
   /**
    * Told when permits come back, before they are given to others, and how many ms they were held:
-   * `undefined` if who was to have them gave up. A queue that wants this makes each permit cost a little
-   * more.
+   * `undefined` if nothing was done under them: who was to have them gave up, or they were given back as
+   * they were taken, as `all` does where another limiter has none. A queue that wants this makes each
+   * permit cost a little more.
    */
   released?(hold: number | undefined, weight: number, key: string | undefined): void
 }

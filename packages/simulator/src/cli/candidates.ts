@@ -46,13 +46,14 @@ export interface NamedLimiter {
 /** As `limit()` of the adapters: without more, the queue is `adaptiveLifo()`, with the time-out it says. */
 export function readCandidate(field: Field): NamedLimiter {
   field.only('name', 'limiter', 'permits', 'queue', 'queueTimeout', 'adaptive')
-  const name = field.get('name').maybe((f) => f.text()) ?? describe(field)
+  const named = field.get('name').maybe((f) => f.text())
   if (field.get('limiter').given) {
     field.get('limiter').one('none')
     field.only('name', 'limiter')
-    return { name, makeLimiter: noLimit }
+    return { name: named ?? 'no limit', makeLimiter: noLimit }
   }
-  const permits = field.get('permits').number()
+  // A semaphore may have none, as a pause, but here it would never end.
+  const permits = field.get('permits').count(1)
   const timeout = field.get('queueTimeout').maybe((f) => f.number())
   const algorithm = field.get('adaptive').maybe((f) => f.one(...Object.keys(ADAPTIVE)))
   const makeLimiter: MakeLimiter = ({ clock }) => {
@@ -63,7 +64,7 @@ export function readCandidate(field: Field): NamedLimiter {
   }
   // Once now, so that what is wrong shows before anything runs.
   field.make(() => makeLimiter({ clock: NO_TIME, random: undefined as never }))
-  return { name, makeLimiter }
+  return { name: named ?? describe(field), makeLimiter }
 }
 
 const NO_TIME: Clock = { now: () => 0, setTimer: () => () => {} }
@@ -71,13 +72,13 @@ const NO_TIME: Clock = { now: () => 0, setTimer: () => () => {} }
 export function readQueue(field: Field): Queue {
   if (!field.given) return adaptiveLifo()
   if (typeof field.value === 'number') return field.make(() => fifo({ limit: field.number() }))
+  if (!field.isObject) throw field.wrong('a number or an object such as { "kind": "lifo", "limit": 100 }')
   const kind = field.get('kind').one(...Object.keys(QUEUES))
   return field.make(() => (QUEUES[kind] as (typeof QUEUES)[string])(field.without('kind')))
 }
 
 /** A name for a candidate that has none: what it is made of. */
 function describe(field: Field): string {
-  if (field.get('limiter').given) return 'no limit'
   const parts = [`${String(field.get('permits').value)} permits`]
   const { value: queue } = field.get('queue')
   if (typeof queue === 'number') parts.push(`fifo ${queue}`)

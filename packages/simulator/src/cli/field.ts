@@ -12,6 +12,10 @@ export class Field {
     return this.value !== undefined
   }
 
+  get isObject(): boolean {
+    return typeof this.value === 'object' && this.value !== null && !Array.isArray(this.value)
+  }
+
   /** A property of an object. */
   get(name: string): Field {
     return new Field(this.path === '' ? name : `${this.path}.${name}`, this.#object()[name])
@@ -43,6 +47,14 @@ export class Field {
   number(): number {
     if (typeof this.value !== 'number') throw this.wrong('a number')
     return this.value
+  }
+
+  /** A whole number of at least so much. */
+  count(least: number): number {
+    const number = this.number()
+    if (!Number.isSafeInteger(number) || number < least)
+      throw this.wrong(`a whole number of at least ${least}`)
+    return number
   }
 
   text(): string {
@@ -87,9 +99,7 @@ export class Field {
   }
 
   #object(): Record<string, unknown> {
-    if (typeof this.value !== 'object' || this.value === null || Array.isArray(this.value)) {
-      throw this.wrong('an object')
-    }
+    if (!this.isObject) throw this.wrong('an object')
     return this.value as Record<string, unknown>
   }
 }

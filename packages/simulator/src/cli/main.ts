@@ -4,6 +4,7 @@ import { pipeline, type Readable } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { createGunzip } from 'node:zlib'
 import type { Queue } from '@lineclear/core'
+import { checkCount } from '@lineclear/core/check'
 import { readQueue } from './candidates.ts'
 import { compare, comparison } from './compare.ts'
 import { Field } from './field.ts'
@@ -119,9 +120,11 @@ function settingsFrom(permits?: string, queues?: string, timeouts?: string): Nam
     throw new TypeError('--queue and --queue-timeout need --permits; received none')
   }
   const each = (name: string, text: string): number[] => text.split(',').map((one) => numberFrom(name, one))
+  const counts = each('--permits', permits)
+  for (const count of counts) checkCount('--permits', count, 1)
   const lines = queues === undefined ? [undefined] : queues.split(',')
   const waits = timeouts === undefined ? [undefined] : each('--queue-timeout', timeouts)
-  return each('--permits', permits).flatMap((count) =>
+  return counts.flatMap((count) =>
     lines.flatMap((line) =>
       waits.map((wait) => ({
         name: [`${count} permits`, line, wait === undefined ? undefined : `${wait} ms`]
@@ -151,12 +154,21 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   const input: Readable = path.endsWith('.gz') ? pipeline(bytes, createGunzip(), () => {}) : bytes
   input.setEncoding('utf8')
   let rest = ''
-  for await (const chunk of input) {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() as string
-    yield* lines
+  try {
+    for await (const chunk of input) {
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop() as string
+      yield* lines
+    }
+  } catch (error) {
+    // Its own message names no file.
+    throw isOfZlib(error) ? new TypeError(`${path} is not a whole gzip file: ${error.message}`) : error
   }
   yield rest
+}
+
+function isOfZlib(error: unknown): error is Error {
+  return error instanceof Error && String((error as { code?: unknown }).code).startsWith('Z_')
 }
 
 function oneOf<T extends string>(
