@@ -4,7 +4,7 @@ import { Ledger } from './ledger.ts'
 import { Link } from './link.ts'
 import type { Settings } from './options.ts'
 import type { Port } from './port.ts'
-import { GivenPermit, LeaseLostError, type RedisPermit } from './redis-permit.ts'
+import { GivenPermit, type Giver, LeaseLostError, type RedisPermit } from './redis-permit.ts'
 import { Waiter } from './waiter.ts'
 import type { Want } from './want-list.ts'
 import type { KeyReply, SyncRequest } from './wire.ts'
@@ -27,7 +27,7 @@ export interface BucketListener {
 }
 
 /** Those keys that share a link to Redis, and what is in use and waits of them here. */
-export class Bucket {
+export class Bucket implements Giver {
   readonly #settings: Settings
   readonly #ledger: Ledger<Waiter>
   readonly #link: Link
@@ -164,17 +164,15 @@ export class Bucket {
   }
 
   #permit(key: string, weight: number, fence: number | undefined): GivenPermit {
-    const permit = new GivenPermit(fence, () => {
-      this.#leased.delete(permit)
-      this.#unleased.delete(permit)
-      this.#giveBack(key, weight)
-    })
+    const permit = new GivenPermit(fence, key, weight, this)
     const permits = fence === undefined ? this.#unleased : this.#leased
     permits.add(permit)
     return permit
   }
 
-  #giveBack(key: string, weight: number): void {
+  takeBack(permit: GivenPermit): void {
+    const { key, weight } = permit
+    if (!this.#leased.delete(permit)) this.#unleased.delete(permit)
     this.#ledger.release(key, weight, performance.now())
     if (this.#settings.mode === 'local-first') this.#link.rearm()
     if (this.isDown) this.#admitThoseWaiting(key)

@@ -33,7 +33,7 @@ export class Waiter {
     clearTimeout(this.#timer)
     this.#permit = permit
     if (!this.#takesNone) return
-    this.#permit = new GivenPermit(permit.fence, () => {})
+    this.#permit = new GivenPermit(permit.fence, '', 0)
     permit.release()
   }
 
