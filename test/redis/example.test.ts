@@ -46,21 +46,23 @@ describeWithRedis('the example redis', () => {
 
   test('works on two jobs at once in two processes, on all six in the end', async () => {
     const jobs = ['1', '2', '3', '4', '5', '6'].map((name) => get(`/job/${name}`))
-    await until('four wait', async () => (await status()).waiting === 4)
-    expect(await status()).toEqual({ inUse: 2, waiting: 4, processes: 2 })
     expect((await Promise.all(jobs)).map(([status]) => status)).toEqual([200, 200, 200, 200, 200, 200])
-    expect(lines).toHaveLength(12)
+    await until('all is printed', () => lines.length === 12)
     expect(mostAtOnce()).toBe(2)
     expect(new Set(lines.map((line) => line.split(' ').at(-1))).size).toBe(2)
     await until('all permits are back', async () => (await status()).inUse === 0)
   })
 
   test('ends its work when it is told to stop, and leaves nothing in use', async () => {
-    const jobs = ['1', '2', '3'].map((name) => get(`/job/${name}`))
-    await until('one waits', async () => (await status()).waiting === 1)
+    const jobs = Array.from({ length: 12 }, (_, name) => get(`/job/${name}`))
+    await until('some wait', async () => Number((await status()).waiting) > 0)
     await example.stop()
     const statuses = (await Promise.all(jobs)).map(([status]) => status)
-    expect(statuses.sort()).toEqual([200, 200, 503])
+    const served = statuses.filter((status) => status === 200).length
+    expect(statuses.filter((status) => status === 503)).toHaveLength(12 - served)
+    expect(served).toBeGreaterThanOrEqual(2)
+    expect(served).toBeLessThan(12)
+    await until('all is printed', () => lines.length === 2 * served)
     expect(await server.ask('ZCARD', '{lineclear:jobs}:e')).toBe(0)
   })
 })

@@ -29,6 +29,27 @@ describeWithRedis('nothing is left', () => {
 
   const keys = async (): Promise<string[]> => ((await server.ask('KEYS', '*')) as string[]).sort()
 
+  test('of a limiter that is closed, neither here nor in Redis', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+    await client.ping()
+    const before = timers()
+    const traces = new Traces()
+    for (let round = 0; round < 50; round++) await openAndClose(`${round}`)
+    expect(await traces.remains()).toEqual([])
+    await until('nobody listens', async () => (await server.clients('pubsub')).length === 0)
+    expect(timers()).toBeLessThanOrEqual(before)
+    expect(await keys()).toEqual(['{lineclear:closed:0}:m'])
+    expect(await server.ask('HLEN', '{lineclear:closed:0}:m')).toBe(8)
+
+    async function openAndClose(key: string): Promise<void> {
+      const limiter = redisLimiter(client, { name: 'closed', limit: 3, lease: LEASE, perKey: true })
+      traces.note('limiter', limiter)
+      const permit = traces.note('permit', await limiter.acquire({ key, timeout: 60_000 }))
+      permit.release()
+      await limiter.close()
+    }
+  })
+
   test('of requests that went in, gave up or came too late, on a limiter that stays', async () => {
     const traces = new Traces()
     const limiter = redisLimiter(client, { name: 'traces', limit: 1, queue: 10, lease: LEASE })
@@ -103,22 +124,6 @@ describeWithRedis('nothing is left', () => {
       expect(await server.ask('HLEN', '{lineclear:waves}:s:')).toBe(8)
       await limiter.close()
     })
-  })
-
-  test('of a limiter that is closed: no timer, no subscription, no instance', async () => {
-    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
-    await client.ping()
-    const before = timers()
-    for (let round = 0; round < 50; round++) {
-      const limiter = redisLimiter(client, { ...{ name: 'closed', limit: 3, lease: LEASE }, perKey: true })
-      const permit = await limiter.acquire({ key: `${round}`, timeout: 60_000 })
-      permit.release()
-      await limiter.close()
-    }
-    await until('nobody listens', async () => (await server.clients('pubsub')).length === 0)
-    expect(timers()).toBeLessThanOrEqual(before)
-    expect(await keys()).toEqual(['{lineclear:closed:0}:m'])
-    expect(await server.ask('HLEN', '{lineclear:closed:0}:m')).toBe(8)
   })
 })
 
