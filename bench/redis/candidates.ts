@@ -7,7 +7,7 @@ import { Semaphore } from 'redis-semaphore'
 export const LEASE = 3000
 
 /** One of many who contend for a limit: does the work with a permit, once there is one. */
-export type Contender = (work: () => Promise<void> | void) => Promise<void>
+type Contender = (work: () => Promise<void> | void) => Promise<void>
 
 /** What all contenders of a process share; returns a new contender. */
 export type Candidate = (port: number, name: string, limit: number) => () => Contender
