@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
  * Builds the packages as they are published, and the benchmarks against them, in a folder of its own:
  *
  *     <temporary>/node_modules -> bench/node_modules    the peers
- *     <temporary>/bench/*.js
+ *     <temporary>/bench/*.js, redis/*.js
  *     <temporary>/bench/node_modules/@lineclear/*       ours, found first
  */
 export function build(): { folder: string; remove: () => void } {
@@ -41,11 +41,16 @@ function buildPackage(source: string, target: string): void {
 
 /** Strips the types, no more: `pnpm check` is where they are checked. */
 function buildBench(source: string, target: string): void {
-  const files = readdirSync(source).filter((file) => file.endsWith('.ts'))
+  const folders = ['.', 'redis']
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(source, folder))
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => join(source, folder, file)),
+  )
   writeFileSync(join(target, 'package.json'), readFileSync(join(source, 'package.json')))
   const options = ['--noCheck', '--noResolve', '--verbatimModuleSyntax', '--rewriteRelativeImportExtensions']
   const modern = ['--target', 'es2022', '--module', 'nodenext']
-  tsc('--ignoreConfig', ...options, ...modern, '--outDir', target, ...files.map((file) => join(source, file)))
+  tsc('--ignoreConfig', ...options, ...modern, '--outDir', target, ...files)
 }
 
 function tsc(...args: string[]): void {

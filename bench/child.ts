@@ -42,7 +42,12 @@ export class Child {
   }
 
   stop(): void {
-    this.#process.disconnect()
+    if (this.#process.connected) this.#process.disconnect()
+  }
+
+  /** SIGKILL. */
+  kill(): void {
+    this.#process.kill('SIGKILL')
   }
 }
 

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, connect } from 'node:net'
 import { BoundedSemaphore } from '@lineclear/core'
 import { limit } from '@lineclear/express'
+import { type RedisLimiter, type RedisLimiterOptions, redisLimiter } from '@lineclear/redis'
 import { Child, serve } from './child.ts'
 import { heap } from './heap.ts'
 import type { Contestant } from './interleave.ts'
@@ -39,6 +40,21 @@ export const holdings = {
     const semaphore = new BoundedSemaphore(count)
     return () => semaphore.tryAcquire()
   },
+  'a waiter of redisLimiter': () => {
+    const limiter = cutOff({ degraded: 'local', localLimit: 0 })
+    return () => limiter.acquire()
+  },
+  'a waiter of redisLimiter with a time-out': () => {
+    const limiter = cutOff({ degraded: 'local', localLimit: 0 })
+    return () => limiter.acquire({ timeout: TIMEOUT })
+  },
+  'a held permit of redisLimiter': async () => {
+    const limiter = await new Promise<RedisLimiter>((resolve) => {
+      const limiter = cutOff({ degraded: 'open', answerWithin: 1, onDegraded: () => resolve(limiter) })
+      limiter.acquire()
+    })
+    return () => limiter.tryAcquire()
+  },
   'an admitted request': (count) => requests(count, new BoundedSemaphore(count)),
   'a waiting request': (count) => requests(count, new BoundedSemaphore(0)),
 } satisfies Record<string, Prepare>
@@ -64,6 +80,14 @@ export class Holding implements Contestant<'bytes'> {
   stop(): void {
     this.#child.stop()
   }
+}
+
+/** Its Redis never answers. */
+function cutOff(options: Partial<RedisLimiterOptions>): RedisLimiter {
+  const never = (): Promise<never> => new Promise(() => {})
+  const duplicate = () => ({ on() {}, disconnect() {}, connect: never })
+  const client = { evalsha: never, eval: never, duplicate }
+  return redisLimiter(client, { name: 'bench', limit: 1, queue: Infinity, ...options })
 }
 
 /** Requests over as many connections have come, and are held up, before the middleware sees them. */

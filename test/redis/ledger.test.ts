@@ -169,6 +169,14 @@ describe('A want', () => {
     )
   })
 
+  it('waits while the limit is 0, whatever its weight', () => {
+    const ledger = ledgerWith({ limits: { limit: 0, capacity: 10 } })
+    ledger.acquire('', 4, 'first')
+    expect(ledger.waiting()).toBe(1)
+    sync(ledger, { limit: 0, rejections: 1, log: [[1, 1]] })
+    expect(events).toEqual(['rejected first full'])
+  })
+
   it('is sent until it is acknowledged, in runs of one weight', () => {
     const ledger = ledgerWith()
     for (const weight of [1, 1, 2, 1]) ledger.acquire('', weight, 'any')
@@ -577,6 +585,26 @@ describe('Local-first mode', () => {
     ledger.acquire('', 2, 'second')
     expect(ledger.tryAcquire('', 1, 10)).toBeUndefined()
     expect(build(ledger, 10).keys[0]?.returned).toBe(1)
+  })
+
+  it('keeps nothing above a limit that was lowered, here or elsewhere', () => {
+    for (const lower of [
+      (ledger: Ledger<string>) => ledger.resize(undefined, 0),
+      (ledger: Ledger<string>) => sync(ledger, { granted: 1, served: 1, limit: 0, version: 1 }, 10),
+    ]) {
+      const ledger = holding({ local: true })
+      ledger.release('', 1, 0)
+      lower(ledger)
+      expect(ledger.tryAcquire('', 1, 10)).toBeUndefined()
+      expect(build(ledger, 10).keys[0]?.returned).toBe(1)
+    }
+  })
+
+  it('gives back at once what comes back above a limit lowered meanwhile', () => {
+    const ledger = holding({ local: true })
+    sync(ledger, { granted: 1, served: 1, limit: 0, version: 1 })
+    ledger.release('', 1, 0)
+    expect(build(ledger).keys[0]?.returned).toBe(1)
   })
 
   it('is off unless asked for', () => {

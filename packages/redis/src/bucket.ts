@@ -1,11 +1,13 @@
 import { RejectedError } from '@lineclear/core'
+import { HandOver } from './hand-over.ts'
 import { Ledger } from './ledger.ts'
 import { Link } from './link.ts'
 import type { Settings } from './options.ts'
 import type { Port } from './port.ts'
-import { GivenPermit, LeaseLostError, type RedisPermit } from './redis-permit.ts'
+import { GivenPermit, type Giver, LeaseLostError, type RedisPermit } from './redis-permit.ts'
 import { Waiter } from './waiter.ts'
 import type { Want } from './want-list.ts'
+import type { KeyReply, SyncRequest } from './wire.ts'
 
 export interface BucketOptions {
   readonly settings: Settings
@@ -25,16 +27,21 @@ export interface BucketListener {
 }
 
 /** Those keys that share a link to Redis, and what is in use and waits of them here. */
-export class Bucket {
+export class Bucket implements Giver {
   readonly #settings: Settings
   readonly #ledger: Ledger<Waiter>
   readonly #link: Link
   readonly #listener: BucketListener
   /** Those that hold what Redis has granted, and may be lost. */
   readonly #leased = new Set<GivenPermit>()
-  /** Those that wait for no longer than an answer takes, with the number of the last request before them. */
-  readonly #hasty = new Map<Want<Waiter>, number>()
+  /** Those given out while Redis does not answer, which knows nothing of them yet. */
+  readonly #unleased = new Set<GivenPermit>()
+  /** Those that wait for no longer than an answer takes. */
+  readonly #hasty = new Set<Want<Waiter>>()
+  readonly #handOver = new HandOver()
+  #admitting = false
   #error: unknown
+  #closedFor: unknown
 
   constructor({ settings, port, tag, instance, listener }: BucketOptions) {
     const { lease, limit, queue, answerWithin, perKey, mode } = settings
@@ -47,8 +54,8 @@ export class Bucket {
       local: mode === 'local-first',
       limits: { limit, capacity: queue },
       listener: {
-        granted: ({ waiter, key, weight }, fence) => waiter.grant(this.#permit(key, weight, fence)),
-        rejected: ({ waiter }, cause) => waiter.reject(new RejectedError(REASONS[cause])),
+        granted: (want, fence) => this.#grant(want, this.#permit(want.key, want.weight, fence)),
+        rejected: (want, cause) => this.#reject(want, cause),
         lost: () => this.#lose(),
         kick: () => this.#link.kick(),
         limitsDiffer: (key, theirs) => listener.differ(key, theirs),
@@ -62,8 +69,8 @@ export class Bucket {
       answerWithin,
       listener: {
         down: (error) => this.#fallBack(error),
-        up: () => listener.up(),
-        answered: (number) => this.#answered(number),
+        up: () => this.#goBack(),
+        answered: (request, replies) => this.#answered(request, replies),
       },
     })
   }
@@ -85,8 +92,15 @@ export class Bucket {
     return this.#ledger.limits(key).limit
   }
 
+  /** Throws a RangeError for a weight above the limit. */
+  checkWeight(key: string, weight: number): void {
+    const limit = this.limit(key)
+    if (weight > limit && limit > 0) {
+      throw new RangeError(`weight must be at most the limit of ${limit}; received ${weight}`)
+    }
+  }
+
   tryAcquire(key: string, weight: number): RedisPermit | undefined {
-    this.#checkWeight(key, weight)
     if (this.isDown) return this.#admit(key, weight)
     const fence = this.#ledger.tryAcquire(key, weight, performance.now())
     return fence === undefined ? undefined : this.#permit(key, weight, fence)
@@ -111,7 +125,7 @@ export class Bucket {
       // None is taken for a weight of 0, but one has to be free.
       const want = this.#ledger.acquire(key, weight || 1, waiter)
       if (want.state !== 'waiting') return
-      if (timeout === 0) this.#hasty.set(want, this.#link.requests)
+      if (timeout === 0) this.#hasty.add(want)
       const leave = (error: unknown): void => this.#leave(want, error)
       waiter.watch(leave, timeout, signal)
     })
@@ -119,18 +133,26 @@ export class Bucket {
 
   resize(limit: number): void {
     this.#ledger.resize(undefined, limit)
+    if (this.isDown) for (const { key } of this.#ledger.wants()) this.#admitThoseWaiting(key)
   }
 
   /** Turns away those who wait. Resolves when all permits are back and Redis knows. */
-  close(): Promise<void> {
+  close(reason: unknown): Promise<void> {
+    this.#closedFor ??= reason
     return this.#link.close()
   }
 
-  #checkWeight(key: string, weight: number): void {
-    const limit = this.limit(key)
-    if (weight > limit && limit > 0) {
-      throw new RangeError(`weight must be at most the limit of ${limit}; received ${weight}`)
-    }
+  #grant(want: Want<Waiter>, permit: GivenPermit): void {
+    this.#hasty.delete(want)
+    want.waiter.grant(permit)
+    this.#handOver.add(want.waiter)
+  }
+
+  #reject(want: Want<Waiter>, cause: keyof typeof REASONS): void {
+    this.#hasty.delete(want)
+    const why = cause === 'closed' ? this.#closedFor : undefined
+    want.waiter.reject(new RejectedError(REASONS[cause], why === undefined ? {} : { cause: why }))
+    this.#listener.less()
   }
 
   #leave(want: Want<Waiter>, error: unknown): void {
@@ -141,16 +163,16 @@ export class Bucket {
     this.#listener.less()
   }
 
-  #permit(key: string, weight: number, fence: number): GivenPermit {
-    const permit = new GivenPermit(fence, () => {
-      this.#leased.delete(permit)
-      this.#giveBack(key, weight)
-    })
-    this.#leased.add(permit)
+  #permit(key: string, weight: number, fence: number | undefined): GivenPermit {
+    const permit = new GivenPermit(fence, key, weight, this)
+    const permits = fence === undefined ? this.#unleased : this.#leased
+    permits.add(permit)
     return permit
   }
 
-  #giveBack(key: string, weight: number): void {
+  takeBack(permit: GivenPermit): void {
+    const { key, weight } = permit
+    if (!this.#leased.delete(permit)) this.#unleased.delete(permit)
     this.#ledger.release(key, weight, performance.now())
     if (this.#settings.mode === 'local-first') this.#link.rearm()
     if (this.isDown) this.#admitThoseWaiting(key)
@@ -166,10 +188,13 @@ export class Bucket {
     this.#listener.lost(permits)
   }
 
-  #answered(number: number): void {
-    for (const [want, before] of this.#hasty) {
-      if (want.state === 'waiting' && number > before) this.#leave(want, new RejectedError('timeout'))
-      else if (want.state !== 'waiting') this.#hasty.delete(want)
+  /** Turns away those in haste whom the answer lets wait. */
+  #answered({ keys }: SyncRequest, replies: readonly KeyReply[]): void {
+    if (this.#hasty.size === 0) return
+    const reached = new Map(keys.map(({ key }, index) => [key, replies[index]?.wanted ?? 0]))
+    for (const want of this.#hasty) {
+      // There may be more than one request carries.
+      if (want.sequence <= (reached.get(want.key) ?? 0)) this.#leave(want, new RejectedError('timeout'))
     }
   }
 
@@ -181,18 +206,27 @@ export class Bucket {
         this.#leave(want, new RejectedError('closed', { cause: error }))
       else this.#admitThoseWaiting(want.key)
     }
-    for (const want of this.#hasty.keys()) this.#leave(want, new RejectedError('timeout'))
+    for (const want of this.#hasty) this.#leave(want, new RejectedError('timeout'))
+  }
+
+  #goBack(): void {
+    // The answer was to a request that told of them: from now on they can be lost as all others.
+    for (const permit of this.#unleased) this.#leased.add(permit)
+    this.#unleased.clear()
+    this.#listener.up()
   }
 
   /** As many of those first in line as this process may let in by itself. */
   #admitThoseWaiting(key: string): void {
+    // Granting a weight of 0 releases, and so comes here again.
+    if (this.#admitting) return
+    this.#admitting = true
     for (let want = this.#ledger.first(key); want !== undefined; want = this.#ledger.first(key)) {
-      const permit = this.#fits(key, want.weight) ? this.#take(key, want.weight) : undefined
-      if (permit === undefined) return
+      if (!this.#fits(key, want.weight)) break
       this.#ledger.cancel(want)
-      this.#hasty.delete(want)
-      want.waiter.grant(permit)
+      this.#grant(want, this.#take(key, want.weight))
     }
+    this.#admitting = false
   }
 
   /** A permit without Redis, ahead of nobody. */
@@ -211,7 +245,7 @@ export class Bucket {
 
   #take(key: string, weight: number): GivenPermit {
     this.#ledger.admitLocally(key, weight)
-    return new GivenPermit(undefined, () => this.#giveBack(key, weight))
+    return this.#permit(key, weight, undefined)
   }
 }
 

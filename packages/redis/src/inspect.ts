@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Port, Script } from './port.ts'
-import { WireError } from './wire.ts'
+import { endless, WireError } from './wire.ts'
 
 /** What Redis knows of a limit, over all processes. */
 export interface FleetStats {
@@ -8,7 +8,10 @@ export interface FleetStats {
   limit: number
   /** How many may wait. */
   queue: number
-  /** How many permits are in use; those of a process that is gone, until its lease has ended. */
+  /**
+   * How many permits are in use, or kept idle (`local-first`); those of a process that is gone, until its
+   * lease has ended.
+   */
   inUse: number
   waiting: number
   /** For how many ms nothing is granted yet, since Redis has lost its data or has just been started. */
@@ -26,12 +29,12 @@ export interface InstanceStats {
 }
 
 const INSPECT = scriptOf(`
-local meta, leases, counters, queue = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local meta, leases, counters = KEYS[1], KEYS[2], KEYS[3]
 local time = redis.call('TIME')
 local saved = redis.call('HMGET', meta, 'lu', 't', 'off')
 local now = math.max(time[1] * 1000 + math.floor(time[2] / 1000) + (saved[3] or 0), tonumber(saved[2] or 0))
 return { string.format('%.0f', now), saved[1] or '0', redis.call('ZRANGE', leases, 0, -1, 'WITHSCORES'),
-  redis.call('HGETALL', counters), redis.call('ZCARD', queue) }
+  redis.call('HGETALL', counters) }
 `)
 
 const RESIZE = scriptOf(`
@@ -59,27 +62,27 @@ function scriptOf(text: string): Script {
 
 /** Reads what Redis knows of one key, and changes nothing. Undefined if nobody has used it. */
 export async function inspect(port: Port, tag: string, key: string): Promise<FleetStats | undefined> {
-  const keys = [`${tag}:m`, `${tag}:e`, `${tag}:s:${key}`, `${tag}:q:${key}`]
+  const keys = [`${tag}:m`, `${tag}:e`, `${tag}:s:${key}`]
   const reply = await port.run(INSPECT, keys, [])
-  if (!Array.isArray(reply) || reply.length !== 5) throw new WireError('Not an answer to what was asked')
-  const [now, learnUntil, leases, fields, waiting] = reply as [string, string, string[], string[], unknown]
+  if (!Array.isArray(reply) || reply.length !== 4) throw new WireError('Not an answer to what was asked')
+  const [now, learnUntil, leases, fields] = reply as [string, string, string[], string[]]
   const counters = new Map(pairs(fields))
   if (!counters.has('lim')) return undefined
-  const instances = pairs(leases).map(([incarnation, end]) => {
-    const [granted = 0, returned = 0, , , , queued = 0] =
+  const instances: InstanceStats[] = []
+  for (const [incarnation, end] of pairs(leases)) {
+    const leaseLeft = Number(end) - Number(now)
+    // Redis takes back what it has only with the next request for the key, and there may be none.
+    if (leaseLeft <= 0) continue
+    const [granted = 0, returned = 0, , , , waiting = 0] =
       counters.get(`c:${incarnation}`)?.split(' ').map(Number) ?? []
-    return {
-      instance: incarnation.replace(/\.\d+$/, ''),
-      inUse: granted - returned,
-      waiting: queued,
-      leaseLeft: Math.max(0, Number(end) - Number(now)),
-    }
-  })
+    const instance = incarnation.replace(/\.\d+$/, '')
+    instances.push({ instance, inUse: granted - returned, waiting, leaseLeft })
+  }
   return {
     limit: endless(Number(counters.get('lim'))),
     queue: endless(Number(counters.get('cap'))),
-    inUse: Number(counters.get('n')),
-    waiting: Number(waiting),
+    inUse: instances.reduce((sum, { inUse }) => sum + inUse, 0),
+    waiting: instances.reduce((sum, { waiting }) => sum + waiting, 0),
     learning: Math.max(0, Number(learnUntil) - Number(now)),
     instances,
   }
@@ -100,8 +103,4 @@ export async function free(port: Port, tag: string, instance: string): Promise<b
 
 function pairs(flat: readonly string[]): [string, string][] {
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] as string, flat[2 * i + 1] as string])
-}
-
-function endless(value: number): number {
-  return value >= Number.MAX_SAFE_INTEGER ? Infinity : value
 }

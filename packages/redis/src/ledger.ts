@@ -200,12 +200,11 @@ export class Ledger<Waiter = unknown> {
     return this.#revision
   }
 
-  /** Queues for permits. Throws a RangeError for more than there ever are. */
+  /** Queues for permits. Throws a RangeError for more than there ever are; a limit of 0 is a pause. */
   acquire(key: string, weight: number, waiter: Waiter): Want<Waiter> {
     if (this.#closing) throw new Error('The ledger is closed')
     const { limit } = this.limits(key)
-    // A limit of 0 is a pause: nobody is too heavy for that.
-    if (weight > limit && limit > 0)
+    if (limit > 0 && weight > limit)
       throw new RangeError(`weight must be at most the limit of ${limit}; received ${weight}`)
     const account = this.#account(key)
     const want = account.acquire(weight, waiter, ++this.#sequence)
@@ -260,6 +259,7 @@ export class Ledger<Waiter = unknown> {
     const accounts = key === undefined ? this.#accounts.values() : [this.#account(key)]
     for (const account of accounts) {
       account.resize(limit, key === undefined ? this.#version : undefined)
+      this.#settle(account, 0)
       this.#touch(account)
     }
     this.#tell()
@@ -423,7 +423,7 @@ export class Ledger<Waiter = unknown> {
     const mine = account.adopt(got)
     if (mine !== undefined) this.#differing.push({ key: account.key, theirs: account.limits, mine })
     for (const want of account.rejected(got)) {
-      this.#rejected.push({ want, cause: want.weight > got.limit && got.limit > 0 ? 'heavier' : 'full' })
+      this.#rejected.push({ want, cause: got.limit > 0 && want.weight > got.limit ? 'heavier' : 'full' })
     }
     if (got.granted < account.granted || got.gap) this.#kicked = true
     this.#apply(account, got, revision, now)
@@ -468,7 +468,9 @@ export class Ledger<Waiter = unknown> {
   }
 
   #mayKeep(account: Account<Waiter>): boolean {
-    return this.#local && !this.#closing && !account.pressure && account.wants.size === 0
+    if (!this.#local || this.#closing || account.pressure || account.wants.size > 0) return false
+    // Else a limit once lowered is never reached where permits come back as fast as they are taken.
+    return account.used + account.surplus <= account.limits.limit
   }
 
   /** The accounts that the next request is about. */
@@ -517,7 +519,7 @@ export class Ledger<Waiter = unknown> {
    * held are reported as granted to it. The lease goes on: until it is confirmed, that of the former holds.
    */
   #renew(): void {
-    this.#previous = this.#incarnation
+    if (this.#introduced !== undefined) this.#previous = this.#incarnation
     this.#incarnation = `${this.#instance}.${++this.#generation}`
     this.#introduced = undefined
     this.#registered = false

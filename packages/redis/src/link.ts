@@ -2,7 +2,16 @@ import { Alarm } from './alarm.ts'
 import type { Ledger } from './ledger.ts'
 import type { Port } from './port.ts'
 import { syncScript } from './script.ts'
-import { channelOf, decodePush, decodeReply, encode, type SyncRequest, WireError } from './wire.ts'
+import {
+  channelOf,
+  decodePush,
+  decodeReply,
+  encode,
+  type KeyReply,
+  type SyncReply,
+  type SyncRequest,
+  WireError,
+} from './wire.ts'
 
 export interface LinkOptions {
   readonly port: Port
@@ -21,8 +30,8 @@ export interface LinkListener {
   down(error: unknown): void
   /** It answers again. */
   up(): void
-  /** The request of that number has been answered, and the ledger has read the answer. */
-  answered(number: number): void
+  /** The request has been answered in time, and the ledger has read what the answer says of its keys. */
+  answered(request: SyncRequest, replies: readonly KeyReply[]): void
 }
 
 /** While somebody waits, in ms: pushes get lost. */
@@ -49,7 +58,7 @@ export class Link {
   #state: 'idle' | 'soon' | 'asking' | 'waiting to retry' | 'closed' = 'idle'
   #asked: SyncRequest | undefined
   #kicked = false
-  #requests = 0
+  #hasSent = false
   #failures = 0
   #error: unknown
   #down = false
@@ -69,11 +78,6 @@ export class Link {
   /** Whether Redis is taken not to answer. */
   get isDown(): boolean {
     return this.#down
-  }
-
-  /** How many requests were sent. Whatever the ledger learns now is in one of a higher number. */
-  get requests(): number {
-    return this.#requests
   }
 
   /** There is something to tell: soon, with all else that happens in this turn of the event loop. */
@@ -97,7 +101,7 @@ export class Link {
   close(): Promise<void> {
     this.#closing = true
     this.#ledger.close()
-    if (this.#requests === 0) this.#close()
+    if (!this.#hasSent) this.#close()
     if (this.#state === 'closed') return Promise.resolve()
     return new Promise((resolve) => this.#onClosed.push(resolve))
   }
@@ -117,14 +121,13 @@ export class Link {
     }
     this.#state = 'asking'
     this.#asked = request
-    this.#requests++
-    const number = this.#requests
+    this.#hasSent = true
     const { keys, args } = encode(this.#tag, request)
     this.#answer.set(now + this.#answerWithin)
     if (this.#error === undefined && !this.#down) this.#patience.set(now + this.#answerWithin)
     this.rearm()
     this.#run(keys, args).then(
-      (raw) => this.#received(request, number, raw),
+      (raw) => this.#received(request, raw),
       (error) => {
         if (this.#asked === request) this.#failed(error)
       },
@@ -136,33 +139,38 @@ export class Link {
     return this.#port.run(syncScript(), keys, args)
   }
 
-  #received(request: SyncRequest, number: number, raw: unknown): void {
+  #received(request: SyncRequest, raw: unknown): void {
     if (this.#state === 'closed') return
+    let reply: SyncReply
     let current: boolean
     try {
-      current = this.#ledger.onReply(request, decodeReply(raw, request.keys.length), performance.now())
+      reply = decodeReply(raw, request.keys.length)
+      current = this.#ledger.onReply(request, reply, performance.now())
     } catch (error) {
       if (!(error instanceof WireError)) throw error
       if (this.#asked === request) this.#failed(error)
       return
     }
-    // A late one is no answer to what was asked since, but it may still be of use to the ledger.
-    if (this.#asked !== request && !current) return
+    if (this.#ledger.closed) {
+      this.#close()
+      return
+    }
+    if (this.#asked !== request) {
+      // Too late for an answer, though perhaps of use to the ledger: Redis is still as slow as that.
+      this.rearm()
+      return
+    }
     this.#asked = undefined
     this.#failures = 0
     this.#error = undefined
     this.#answer.set(Infinity)
     this.#patience.set(Infinity)
-    if (this.#ledger.closed) {
-      this.#close()
-      return
-    }
     this.#state = 'idle'
     if (this.#down) {
       this.#down = false
       this.#listener.up()
     }
-    this.#listener.answered(number)
+    if (current && reply.kind === 'ok') this.#listener.answered(request, reply.keys)
     this.#goOn()
   }
 

@@ -10,7 +10,7 @@ export interface RedisLimiterOptions {
   limit: number
   /** How many may wait, over all processes; with `perKey`, for each key. Default: ten times `limit`, at least 100. */
   queue?: number | undefined
-  /** The longest wait in ms where a request does not say. Default Infinity. */
+  /** The longest wait in ms where a request does not say. Default: for ever; in an adapter, its own default. */
   timeout?: number | undefined
   /** A limit for each `key` of a request, and one for all requests without a key. Default false. */
   perKey?: boolean | undefined
@@ -33,7 +33,8 @@ export interface RedisLimiterOptions {
   degraded?: Degraded | undefined
   /**
    * How many permits this process may have in use by itself while Redis does not answer; with `perKey`, of
-   * each key. Default: `limit` by the number of processes seen last, rounded down.
+   * each key. Default: `limit` by the number of processes seen last, rounded down; one that has never reached
+   * Redis takes itself for the only one.
    */
   localLimit?: number | undefined
   /** How long an answer of Redis may take, in ms, before it counts as unreachable. Default: a sixth of `lease`, at most 1000. */
@@ -92,7 +93,6 @@ type Defaulted =
   | 'name'
   | 'limit'
   | 'queue'
-  | 'timeout'
   | 'perKey'
   | 'lease'
   | 'mode'
@@ -103,14 +103,14 @@ type Defaulted =
 /** The options with their defaults. @throws TypeError or RangeError that names the option. */
 export function settingsOf(options: RedisLimiterOptions): Settings {
   checkOptions('options', options, KNOWN)
-  const { name, limit, timeout = Infinity, perKey = false, lease = 10_000, mode = 'strict' } = options
+  const { name, limit, timeout, perKey = false, lease = 10_000, mode = 'strict' } = options
   const { degraded = 'local', localLimit, namespace = 'lineclear' } = options
   checkName('name', name)
   checkName('namespace', namespace)
   checkCount('limit', limit)
-  const { queue = Math.max(100, 10 * limit) } = options
+  const { queue = Math.max(100, Math.min(10 * limit, Number.MAX_SAFE_INTEGER)) } = options
   checkCount('queue', queue, 0, true)
-  checkDuration('timeout', timeout)
+  if (timeout !== undefined) checkDuration('timeout', timeout)
   checkNumber('lease', lease, LEAST_LEASE, LONGEST_LEASE)
   const { answerWithin = Math.min(1000, lease / 6) } = options
   checkNumber('answerWithin', answerWithin, 1, lease / 2)
@@ -125,7 +125,7 @@ export function settingsOf(options: RedisLimiterOptions): Settings {
   }
   return {
     ...options,
-    ...{ name, limit, queue, timeout, perKey, lease, mode, degraded, localLimit, answerWithin, namespace },
+    ...{ name, limit, queue, perKey, lease, mode, degraded, localLimit, answerWithin, namespace },
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type AcquireRequest, type Limiter, RejectedError } from '@lineclear/core'
-import { checkCount, checkRequest } from '@lineclear/core/check'
+import { checkCount, checkKey, checkRequest } from '@lineclear/core/check'
 import { Bucket } from './bucket.ts'
 import { type FleetStats, inspect } from './inspect.ts'
 import { type RedisLimiterOptions, type Settings, settingsOf } from './options.ts'
@@ -32,6 +32,8 @@ export class RedisLimiter implements Limiter {
   #limit: number
   #queue: number
   #downs = 0
+  /** What was told of other limits than asked for. */
+  readonly #differed = new Set<string>()
   #closed: { reason: unknown } | undefined
   #onIdle: (() => void)[] = []
 
@@ -62,14 +64,20 @@ export class RedisLimiter implements Limiter {
     return this.#settings.perKey ? this.#limit : this.#bucket('').limit('')
   }
 
-  /** The longest wait in ms where a request does not say. */
-  get timeout(): number {
+  /** How many permits a request with this key can have at most, as far as known here. */
+  limitOf(key: string | undefined): number {
+    return this.#bucketOf(key).limit(this.#keyOf(key))
+  }
+
+  /** The longest wait in ms where a request does not say. Undefined if nobody said: for ever. */
+  get timeout(): number | undefined {
     return this.#settings.timeout
   }
 
-  /** Only when closed: else Redis knows. */
+  /** Whether all are refused at once: it is closed, or as good as, with `degraded: 'closed'`. Else Redis knows. */
   get full(): boolean {
-    return this.#closed !== undefined
+    if (this.#closed !== undefined) return true
+    return this.#settings.degraded === 'closed' && this.#buckets.every(({ isDown }) => isDown)
   }
 
   /** How many permits are in use in this process. */
@@ -92,28 +100,24 @@ export class RedisLimiter implements Limiter {
    * may give out by itself while Redis does not answer. Otherwise undefined: `acquire()` asks.
    */
   tryAcquire(request: AcquireRequest = {}): RedisPermit | undefined {
-    checkRequest(request)
-    const { key, weight = 1, signal } = request
+    const { bucket, key, weight, signal } = this.#read(request)
     if (this.#closed !== undefined || signal?.aborted) return undefined
-    return this.#bucketOf(key).tryAcquire(this.#keyOf(key), weight)
+    return bucket.tryAcquire(key, weight)
   }
 
   /**
    * A permit, as soon as it is this caller's turn among all processes. A `timeout` of 0 waits for Redis's
    * answer, and for nobody else.
    */
-  async acquire(request: AcquireRequest = {}): Promise<RedisPermit> {
-    checkRequest(request)
-    const { key, weight = 1, timeout = this.timeout, signal } = request
-    if (signal?.aborted) throw signal.reason
-    if (this.#closed !== undefined) throw this.#closedError()
-    const permit = await this.#bucketOf(key).acquire(this.#keyOf(key), weight, timeout, signal)
-    if (signal?.aborted) {
-      // Between the grant and now.
-      permit.release()
-      throw signal.reason
+  acquire(request: AcquireRequest = {}): Promise<RedisPermit> {
+    try {
+      const { bucket, key, weight, timeout = this.timeout ?? Infinity, signal } = this.#read(request)
+      if (signal?.aborted) return Promise.reject(signal.reason)
+      if (this.#closed !== undefined) return Promise.reject(this.#closedError())
+      return bucket.acquire(key, weight, timeout, signal)
+    } catch (error) {
+      return Promise.reject(error)
     }
-    return permit
   }
 
   /**
@@ -135,7 +139,7 @@ export class RedisLimiter implements Limiter {
    */
   async close(reason?: unknown): Promise<void> {
     this.#closed ??= { reason }
-    await Promise.all(this.#buckets.map((bucket) => bucket.close()))
+    await Promise.all(this.#buckets.map((bucket) => bucket.close(this.#closed?.reason)))
   }
 
   /** Resolves when nothing is in use and nobody waits in this process. For a shutdown, `close()` suffices. */
@@ -148,11 +152,21 @@ export class RedisLimiter implements Limiter {
    * Rejects with the client's error, and is as late as Redis is.
    */
   async stats(key?: string): Promise<FleetStats> {
+    checkKey(key)
     const name = this.#keyOf(key)
     const tag = tagOf(this.#settings, bucketOf(name, this.#buckets.length))
     const found = await inspect(this.#port, tag, name)
     const unused = { inUse: 0, waiting: 0, learning: 0, instances: [] }
     return found ?? { limit: this.#limit, queue: this.#queue, ...unused }
+  }
+
+  #read(request: AcquireRequest): Asked {
+    checkRequest(request)
+    const { weight = 1, timeout, signal } = request
+    const bucket = this.#bucketOf(request.key)
+    const key = this.#keyOf(request.key)
+    bucket.checkWeight(key, weight)
+    return { bucket, key, weight, timeout, signal }
   }
 
   get #isIdle(): boolean {
@@ -191,6 +205,12 @@ export class RedisLimiter implements Limiter {
   #differ(key: string, theirs: { limit: number; capacity: number }): void {
     const asked = { limit: this.#limit, queue: this.#queue }
     const holds = { limit: theirs.limit, queue: theirs.capacity }
+    if (this.#settings.perKey) {
+      // A key is forgotten when it falls idle, and so would be told of with each of its requests.
+      const told = `${show(asked)}, ${show(holds)}`
+      if (this.#differed.has(told)) return
+      this.#differed.add(told)
+    }
     const { onDisagreement } = this.#settings
     if (onDisagreement !== undefined) this.#tell('onDisagreement', { name: this.name, key, asked, holds })
     else
@@ -209,6 +229,14 @@ export class RedisLimiter implements Limiter {
       console.error(`lineclear: ${event} failed:`, error)
     }
   }
+}
+
+interface Asked {
+  readonly bucket: Bucket
+  readonly key: string
+  readonly weight: number
+  readonly timeout: number | undefined
+  readonly signal: AbortSignal | undefined
 }
 
 function show({ limit, queue }: { limit: number; queue: number }): string {

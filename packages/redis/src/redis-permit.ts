@@ -28,15 +28,24 @@ export class LeaseLostError extends Error {
   }
 }
 
+/** Told when a permit is released. */
+export interface Giver {
+  takeBack(permit: GivenPermit): void
+}
+
 export class GivenPermit implements RedisPermit {
   readonly fence: number | undefined
-  #giveBack: ((permit: GivenPermit) => void) | undefined
+  readonly key: string
+  readonly weight: number
+  #giver: Giver | undefined
   #controller: AbortController | undefined
   #lost: LeaseLostError | undefined
 
-  constructor(fence: number | undefined, giveBack: (permit: GivenPermit) => void) {
+  constructor(fence: number | undefined, key: string, weight: number, giver?: Giver) {
     this.fence = fence
-    this.#giveBack = giveBack
+    this.key = key
+    this.weight = weight
+    this.#giver = giver
   }
 
   get signal(): AbortSignal {
@@ -53,9 +62,9 @@ export class GivenPermit implements RedisPermit {
   }
 
   release(): void {
-    const giveBack = this.#giveBack
-    this.#giveBack = undefined
-    giveBack?.(this)
+    const giver = this.#giver
+    this.#giver = undefined
+    giver?.takeBack(this)
   }
 
   [Symbol.dispose](): void {

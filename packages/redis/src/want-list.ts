@@ -45,7 +45,8 @@ export class WantList<Waiter> {
   leave(want: Want<Waiter>, state: 'granted' | 'rejected' | 'cancelled'): void {
     want.state = state
     this.#size--
-    if (this.#wants.length > 2 * this.#size + 64) {
+    // Nobody waits: let go of who did, who may keep much.
+    if (this.#size === 0 || this.#wants.length > 2 * this.#size + 64) {
       this.#wants = this.waiting()
       this.#head = 0
     }

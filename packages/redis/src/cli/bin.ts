@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { main } from './main.ts'
 
-process.exitCode = await main(process.argv.slice(2), (text) => console.log(text))
+process.exitCode = await main(process.argv.slice(2), console.log, console.error)

@@ -15,24 +15,30 @@ export async function connect(url: string, isCluster: boolean): Promise<Connecti
     const client = isCluster
       ? new ioredis.Cluster([url], { lazyConnect: true })
       : new ioredis.Redis(url, { lazyConnect: true, retryStrategy: () => null })
-    let failure: unknown
-    client.on('error', (error) => {
-      failure = error
-    })
-    await within(client.connect()).catch((error) => {
-      client.disconnect()
-      throw failure ?? error
-    })
-    return { port: portFor(client), close: () => client.disconnect() }
+    return open(client, () => client.disconnect())
   }
   const redis = (await find('redis')) as NodeRedis | undefined
   if (redis === undefined) throw new Error('a client is needed: npm install ioredis, iovalkey or redis')
   const client = isCluster
     ? redis.createCluster({ rootNodes: [{ url }] })
     : redis.createClient({ url, socket: { reconnectStrategy: false } })
-  client.on('error', () => {})
-  await within(client.connect())
-  return { port: portFor(client), close: () => client.destroy() }
+  // One that has closed itself throws.
+  return open(client, () => client.isOpen && client.destroy())
+}
+
+async function open(client: Connectable, end: () => void): Promise<Connection> {
+  let failure: unknown
+  client.on('error', (error) => {
+    failure = error
+  })
+  try {
+    await within(client.connect())
+    return { port: portFor(client), close: end }
+  } catch (error) {
+    end()
+    // What `connect()` rejects with is often no more than that the connection is closed.
+    throw failure ?? error
+  }
 }
 
 async function find(name: string): Promise<unknown> {
@@ -63,7 +69,9 @@ interface Ioredis {
   Cluster: new (urls: string[], options: object) => Connectable & { disconnect(): void }
 }
 
+type NodeRedisClient = Connectable & { readonly isOpen: boolean; destroy(): void }
+
 interface NodeRedis {
-  createClient(options: object): Connectable & { destroy(): void }
-  createCluster(options: object): Connectable & { destroy(): void }
+  createClient(options: object): NodeRedisClient
+  createCluster(options: object): NodeRedisClient
 }

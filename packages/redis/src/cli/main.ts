@@ -26,8 +26,15 @@ const USAGE = `lineclear-redis: look at a limit on Redis or Valkey, and change i
 /** How often drain looks, in ms. */
 const DRAIN_EVERY = 200
 
-/** What the command does. Resolves to its exit status: 0; 1 where it could not be done; 2 for wrong usage. */
-export async function main(args: readonly string[], print: (text: string) => void): Promise<number> {
+/**
+ * What the command does. Resolves to its exit status: 0; 1 where it could not be done; 2 for wrong usage.
+ * What went wrong goes to `complain`.
+ */
+export async function main(
+  args: readonly string[],
+  print: (text: string) => void,
+  complain: (text: string) => void,
+): Promise<number> {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -46,11 +53,11 @@ export async function main(args: readonly string[], print: (text: string) => voi
       print(USAGE)
       return 0
     }
-    const [command, name, argument, ...more] = positionals
+    const [command, name, argument] = positionals
     const wanted = command === undefined ? undefined : ARGUMENTS[command]
-    if (wanted === undefined || positionals.length !== wanted || name === undefined || more.length > 0) {
-      throw new UsageError(USAGE)
-    }
+    if (positionals.length !== wanted || name === undefined) throw new UsageError(USAGE)
+    if (values.json === true && command !== 'inspect') throw new UsageError('--json is for inspect')
+    if (values.timeout !== undefined && command !== 'drain') throw new UsageError('--timeout is for drain')
     const limit = command === 'limit' ? whole('permits', argument) : 0
     const timeout = 1000 * whole('--timeout', values.timeout ?? '60')
     const url = values.url ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379'
@@ -59,9 +66,15 @@ export async function main(args: readonly string[], print: (text: string) => voi
       const { port } = connection
       const named = { namespace: values.namespace ?? 'lineclear', name, perKey: values.key !== undefined }
       const key = values.key ?? ''
-      const tag = tagOf(named, bucketOf(key, bucketCount(named, port.isCluster)))
-      if (command === 'free') await release(port, tag, argument as string)
-      else if (command === 'limit') await set(port, tag, key, limit)
+      const buckets = bucketCount(named, port.isCluster)
+      const tag = tagOf(named, bucketOf(key, buckets))
+      if (command === 'free') {
+        const tags = Array.from({ length: buckets }, (_, bucket) => tagOf(named, bucket))
+        await release(port, tags, name, argument as string)
+        print(`${argument} has no permits of ${name} any more`)
+        return 0
+      }
+      if (command === 'limit') await set(port, tag, key, limit)
       else if (command === 'drain') await drain(port, tag, key, timeout, print)
       const stats = await look(port, tag, key)
       print(values.json === true ? JSON.stringify(stats, null, 2) : describe(name, stats))
@@ -71,7 +84,8 @@ export async function main(args: readonly string[], print: (text: string) => voi
     }
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    print(`lineclear-redis: ${error.message || String((error as { code?: unknown }).code ?? error)}`)
+    const message = error.message || String((error as { code?: unknown }).code ?? error)
+    complain(message === USAGE ? USAGE : `lineclear-redis: ${message}`)
     return error instanceof UsageError || isParseError(error) ? 2 : 1
   }
 }
@@ -82,17 +96,22 @@ class UsageError extends Error {}
 
 async function look(port: Port, tag: string, key: string): Promise<FleetStats> {
   const stats = await within(inspect(port, tag, key))
-  if (stats === undefined) throw new Error(`nobody has used ${tag}${key}`)
+  if (stats === undefined) throw unused(tag, key)
   return stats
 }
 
 async function set(port: Port, tag: string, key: string, limit: number): Promise<void> {
-  if (!(await within(resize(port, tag, key, limit)))) throw new Error(`nobody has used ${tag}${key}`)
+  if (!(await within(resize(port, tag, key, limit)))) throw unused(tag, key)
 }
 
-async function release(port: Port, tag: string, instance: string): Promise<void> {
-  if (!(await within(free(port, tag, instance))))
-    throw new Error(`there is no instance ${instance} of ${tag}`)
+/** In whichever buckets it is. */
+async function release(port: Port, tags: string[], name: string, instance: string): Promise<void> {
+  const freed = await within(Promise.all(tags.map((tag) => free(port, tag, instance))))
+  if (!freed.includes(true)) throw new Error(`there is no instance ${instance} of ${name}`)
+}
+
+function unused(tag: string, key: string): Error {
+  return new Error(`nobody has used ${tag}${key && ` with the key ${key}`}`)
 }
 
 async function drain(
@@ -130,7 +149,7 @@ function describe(name: string, stats: FleetStats): string {
 }
 
 function whole(name: string, text: string | undefined): number {
-  if (text === undefined || !/^\d+$/.test(text)) {
+  if (text === undefined || !/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) {
     throw new UsageError(`${name} must be a whole number of at least 0; received ${text}`)
   }
   return Number(text)

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, expect } from 'vitest'
+import type { UsersClient } from './clients.ts'
+
+/** Fails a file in which a promise was rejected and nobody handled it. */
+export function expectNoUnhandledRejection(): void {
+  const unhandled: unknown[] = []
+  const remember = (error: unknown) => unhandled.push(error)
+
+  beforeAll(() => {
+    process.on('unhandledRejection', remember)
+  })
+
+  afterAll(() => {
+    process.off('unhandledRejection', remember)
+    expect(unhandled).toEqual([])
+  })
+}
+
+/** Two clients, as of two processes, for the tests of a suite. */
+export function twoClients(
+  connect: () => Promise<UsersClient> | undefined,
+): () => readonly [UsersClient, UsersClient] {
+  let clients: [UsersClient, UsersClient]
+
+  beforeAll(async () => {
+    clients = (await Promise.all([connect(), connect()])) as [UsersClient, UsersClient]
+  })
+
+  afterAll(async () => {
+    for (const client of clients) await client.end()
+  })
+
+  return () => clients
+}
