@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Port, Script } from './port.ts'
-import { WireError } from './wire.ts'
+import { endless, WireError } from './wire.ts'
 
 /** What Redis knows of a limit, over all processes. */
 export interface FleetStats {
@@ -103,8 +103,4 @@ export async function free(port: Port, tag: string, instance: string): Promise<b
 
 function pairs(flat: readonly string[]): [string, string][] {
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] as string, flat[2 * i + 1] as string])
-}
-
-function endless(value: number): number {
-  return value >= Number.MAX_SAFE_INTEGER ? Infinity : value
 }

@@ -107,8 +107,9 @@ export class WireError extends Error {
   }
 }
 
-// What Lua and JavaScript can both count to stands for no limit at all.
-const ENDLESS = Number.MAX_SAFE_INTEGER
+// Stands for no limit at all. Not the most that Lua and JavaScript can both count to: ioredis reads whole
+// numbers of more than about nine tenths of that wrong.
+const ENDLESS = 10 ** 15
 
 /** The channel on which an instance hears its pushes. `tag` is the limiter's name in braces. */
 export function channelOf(tag: string, instance: string): string {
@@ -216,7 +217,8 @@ function flag(value: boolean): string {
   return value ? '1' : '0'
 }
 
-function endless(value: number): number {
+/** A limit, or how many may wait, as it came from the server. */
+export function endless(value: number): number {
   return value >= ENDLESS ? Infinity : value
 }
 
@@ -236,7 +238,8 @@ function count(value: unknown, name: string): number {
     const number = Number(value)
     if (Number.isSafeInteger(number)) return number
   }
-  if (typeof value === 'bigint' && value >= 0n && value <= BigInt(ENDLESS)) return Number(value)
+  if (typeof value === 'bigint' && value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER))
+    return Number(value)
   throw malformed(name, value)
 }
 
