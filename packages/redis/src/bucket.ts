@@ -212,7 +212,7 @@ export class Bucket {
   }
 
   #goBack(): void {
-    // The answer was to a request that told of them: from now on they can be lost as all others.
+    // It is told of them now: from now on they can be lost as all others.
     for (const permit of this.#unleased) this.#leased.add(permit)
     this.#unleased.clear()
     this.#listener.up()
