@@ -108,6 +108,19 @@ describeWithRedis('A lease that is lost', () => {
     expect(lost.mock.calls).toEqual([[{ permits: 1 }]])
   })
 
+  test('is told of once for each permit, though another is lost later', async () => {
+    await crew.ask(here).permit
+    proxy.hold()
+    await gone()
+    proxy.resume()
+    await crew.used(1)
+    const [first, second] = await Promise.all([crew.ask(here).permit, crew.ask(here).permit])
+    proxy.hold()
+    await until('it is lost again', () => lost.mock.calls.length === 2)
+    expect(lost.mock.calls).toEqual([[{ permits: 1 }], [{ permits: 2 }]])
+    expect([first?.signal.aborted, second?.signal.aborted]).toEqual([true, true])
+  })
+
   test('is told to whoever listens although the listener of one releases another', async () => {
     const [first, second] = await Promise.all([crew.ask(here).permit, crew.ask(here).permit])
     const signal = second?.signal

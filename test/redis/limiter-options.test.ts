@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { type RedisClient, type RedisLimiterOptions, redisLimiter } from '@lineclear/redis'
+import { type RedisClient, type RedisLimiter, type RedisLimiterOptions, redisLimiter } from '@lineclear/redis'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, test } from 'vitest'
 import { describeWithRedis } from './available.ts'
+import { Crew, LEASE, type Request, ripe } from './crew.ts'
 import { Server } from './servers.ts'
+import { until } from './until.ts'
 
 describe('redisLimiter', () => {
   // Nothing is asked before the first request, so that it never connects.
@@ -73,6 +75,45 @@ describe('redisLimiter', () => {
     redisLimiter(client, { name: 'a', limit: Number.MAX_SAFE_INTEGER, timeout: Infinity, queue: Infinity })
     await limiter.close()
     expect(client.status).toBe('wait')
+  })
+})
+
+describeWithRedis('A redisLimiter', () => {
+  test('that is closed leaves no connection behind', async () => {
+    const server = await Server.start()
+    const client = new Redis(server.port)
+    const limiter = redisLimiter(client, { name: 'a', limit: 1, lease: 500 })
+    const permit = await limiter.acquire()
+    await until('it listens', async () => (await server.clients('pubsub')).length === 1)
+    permit.release()
+    await limiter.close()
+    await until('it listens no more', async () => (await server.clients('pubsub')).length === 0)
+    client.disconnect()
+    await server.close()
+  })
+
+  test('that hears nothing asks every 50 ms or so while somebody waits', async () => {
+    const server = await Server.start({ acl: ['user default on nopass ~* &* +@all -subscribe'] })
+    await ripe(LEASE, server)
+    const crew = new Crew({ limit: 1 })
+    const clients = [new Redis(server.port), new Redis(server.port)]
+    const limiters = clients.map((client) => crew.join({ client, end: () => {} }))
+    const requests: Request[] = []
+    for (let index = 0; index < 12; index++) {
+      requests.push(crew.ask(limiters[index % 2] as RedisLimiter))
+      if (index === 0) await requests[0]?.settled
+      else await crew.waiting(index)
+    }
+    const start = performance.now()
+    for (const request of requests) {
+      await request.settled
+      request.release()
+    }
+    // By heartbeats alone it would take several times as long.
+    expect(performance.now() - start).toBeLessThan(3000)
+    await crew.end()
+    for (const client of clients) client.disconnect()
+    await server.close()
   })
 })
 
