@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -167,6 +167,43 @@ describe('the packed packages', () => {
     expect(printed).toMatch(/^2 permits +\d+ +100 % /m)
   })
 
+  it.each(['ioredis', 'iovalkey', 'redis'])(
+    'look at a shared limit with the bin that npm links, and %s',
+    (client) => {
+      const folder = join(modules, '@lineclear/redis')
+      const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+      const link = join(modules, client)
+      symlinkSync(join(root, 'node_modules', client), link)
+      const [file, ...nowhere] = [
+        join(folder, bin['lineclear-redis']),
+        'inspect',
+        'a',
+        '--url',
+        'redis://127.0.0.1:1',
+      ]
+      chmodSync(file, 0o755)
+      const refused = spawnSync(file, nowhere, { cwd: project, encoding: 'utf8' })
+      expect([refused.status, refused.stdout, refused.stderr]).toEqual([
+        1,
+        '',
+        expect.stringMatching(/^lineclear-redis: .*ECONNREFUSED/),
+      ])
+      // It finds no other: it would be the one that answers.
+      rmSync(link)
+      const bare = spawnSync(file, nowhere, { cwd: project, encoding: 'utf8' })
+      expect(bare.stderr).toContain('a client is needed: npm install ioredis, iovalkey or redis')
+    },
+  )
+
+  it.each([
+    ['import', 'mjs', "import { redisLimiter } from '@lineclear/redis'"],
+    ['require', 'cjs', "const { redisLimiter } = require('@lineclear/redis')"],
+  ])('share a limit with %s, and need none of the clients', (_, type, load) => {
+    const source = `${load}
+      try { redisLimiter({}, { name: 'a', limit: 1 }) } catch (error) { console.log(error.message) }`
+    expect(node(source, `redis.${type}`)).toMatch(/^client must be a client of ioredis/)
+  })
+
   it('have types for a strict user whose lib knows nothing of disposables', () => {
     writeFileSync(
       join(project, 'typed.ts'),
@@ -184,6 +221,14 @@ describe('the packed packages', () => {
        import { limit as fetchLimit } from '@lineclear/fetch'
        import { Hono } from 'hono'
        import Koa from 'koa'
+       import { type RedisClient, type RedisLimiter, redisLimiter } from '@lineclear/redis'
+       export function share(client: RedisClient) {
+         const limiter: RedisLimiter = redisLimiter(client, { name: 'a', limit: 5, perKey: true })
+         const middleware = limit({ limiter, key: (req) => req.ip })
+         // @ts-expect-error an unknown option
+         redisLimiter(client, { name: 'a', limit: 5, permits: 5 })
+         return middleware.limiter.stats('a').then(({ inUse }) => inUse)
+       }
        const shared = new BoundedSemaphore(10, { queue: lifo(5) })
        const own = limit({ permits: 2, skip: (req) => req.path === '/health' })
        const inUse: number = own.limiter.inUse

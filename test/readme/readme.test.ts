@@ -38,6 +38,12 @@ const readmes: Record<string, string[]> = {
     'declare const listener: RequestListener',
     'declare const app: { use(middleware: typeof limited): void }',
   ],
+  'packages/redis/README.md': [
+    "import express from 'express'",
+    'export const app = express()',
+    'type Terms = { signal: AbortSignal; fence: number | undefined }',
+    'export declare function write(file: string, terms: Terms): Promise<void>',
+  ],
   'packages/simulator/README.md': [],
 }
 

@@ -9,10 +9,10 @@ import { until } from './until.ts'
 export const LEASE = 2000
 
 /** Waits until servers have been up for so long that the first to come is served at once. */
-export async function ripe(...servers: readonly Server[]): Promise<void> {
+export async function ripe(lease: number, ...servers: readonly Server[]): Promise<void> {
   for (const server of servers) {
     await until('the server has been up for longer than a lease', async () => {
-      return 1000 * Number((await server.info('server')).uptime_in_seconds) > LEASE
+      return 1000 * Number((await server.info('server')).uptime_in_seconds) > lease
     })
   }
 }

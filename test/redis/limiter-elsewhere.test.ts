@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import { describeWithRedis, describeWithServers } from './available.ts'
 import { type ClientKind, clientKinds } from './clients.ts'
 import { Cluster } from './cluster.ts'
-import { ripe } from './crew.ts'
+import { LEASE, ripe } from './crew.ts'
 import { redisLimiterContract } from './redis-limiter-contract.ts'
 import { Server } from './servers.ts'
 import { expectNoUnhandledRejection, twoClients } from './suite.ts'
@@ -16,7 +16,7 @@ describeWithServers('redisLimiter on Valkey', ['valkey'], (kind) => {
 
   beforeAll(async () => {
     server = await Server.start({ kind })
-    await ripe(server)
+    await ripe(LEASE, server)
   })
 
   afterAll(() => server.close())
@@ -36,7 +36,7 @@ describeWithRedis('redisLimiter on a cluster', () => {
 
   beforeAll(async () => {
     cluster = await Cluster.start()
-    await ripe(...cluster.masters)
+    await ripe(LEASE, ...cluster.masters)
   })
 
   afterAll(() => cluster.close())

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { describeWithRedis } from './available.ts'
 import { clientKinds } from './clients.ts'
-import { ripe } from './crew.ts'
+import { LEASE, ripe } from './crew.ts'
 import { redisLimiterContract } from './redis-limiter-contract.ts'
 import { Server } from './servers.ts'
 import { expectNoUnhandledRejection, twoClients } from './suite.ts'
@@ -13,7 +13,7 @@ describeWithRedis('redisLimiter', () => {
 
   beforeAll(async () => {
     server = await Server.start()
-    await ripe(server)
+    await ripe(LEASE, server)
   })
 
   afterAll(() => server.close())

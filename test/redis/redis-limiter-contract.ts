@@ -435,6 +435,15 @@ export function redisLimiterContract(
         expect(await second.settled).toBe('permit')
       })
 
+      test('is none where the queue is endless', async () => {
+        const limiter = make(1, { queue: Infinity })
+        await one(limiter)
+        const waiters = Array.from({ length: 200 }, () => ask(limiter))
+        await crew.waiting(200)
+        expect(new Set(outcomes(waiters))).toEqual(new Set(['pending']))
+        expect((await limiter.stats(crew.with({})?.key)).queue).toBe(Infinity)
+      })
+
       test('of 0 places refuses whoever would have to wait, and nobody else', async () => {
         const [here, there] = two(1, { queue: 0 })
         const permit = await one(here)

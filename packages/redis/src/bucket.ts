@@ -210,7 +210,7 @@ export class Bucket implements Giver {
   }
 
   #goBack(): void {
-    // The answer was to a request that told of them: from now on they can be lost as all others.
+    // It is told of them now: from now on they can be lost as all others.
     for (const permit of this.#unleased) this.#leased.add(permit)
     this.#unleased.clear()
     this.#listener.up()

@@ -48,8 +48,8 @@ export interface RedisLimiterOptions {
   /** Called when Redis answers again. */
   onRecovered?: (() => void) | undefined
   /**
-   * Called when another process has set another limit or queue, which then holds here too. Default: a
-   * warning on the console.
+   * Called when another process has set another limit or queue, which then holds here too; with `perKey` for
+   * the first key where it is so. Default: a warning on the console.
    */
   onDisagreement?: ((event: Disagreement) => void) | undefined
 }

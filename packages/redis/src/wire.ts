@@ -107,8 +107,9 @@ export class WireError extends Error {
   }
 }
 
-// Stands for no limit at all. Not the highest that JavaScript can count to: ioredis 6 reads that off by one.
-const ENDLESS = 2 ** 52
+// Stands for no limit at all. Not the most that Lua and JavaScript can both count to: ioredis reads whole
+// numbers of more than about nine tenths of that wrong.
+const ENDLESS = 10 ** 15
 
 /** The channel on which an instance hears its pushes. `tag` is the limiter's name in braces. */
 export function channelOf(tag: string, instance: string): string {
@@ -216,7 +217,7 @@ function flag(value: boolean): string {
   return value ? '1' : '0'
 }
 
-/** What was written for a number that may be Infinity. */
+/** A limit, or how many may wait, as it came from the server. */
 export function endless(value: number): number {
   return value >= ENDLESS ? Infinity : value
 }
