@@ -38,8 +38,8 @@ describeWithRedis('nothing is left', () => {
     expect(await traces.remains()).toEqual([])
     await until('nobody listens', async () => (await server.clients('pubsub')).length === 0)
     expect(timers()).toBeLessThanOrEqual(before)
-    expect(await keys()).toEqual(['{lineclear:closed:0}:m'])
-    expect(await server.ask('HLEN', '{lineclear:closed:0}:m')).toBe(8)
+    expect(await keys()).toEqual(['{lineclear:closed|0}:m'])
+    expect(await server.ask('HLEN', '{lineclear:closed|0}:m')).toBe(8)
 
     async function openAndClose(key: string): Promise<void> {
       const limiter = redisLimiter(client, { name: 'closed', limit: 3, lease: LEASE, perKey: true })
@@ -90,7 +90,7 @@ describeWithRedis('nothing is left', () => {
     test('of keys that nobody uses any more, neither here nor in Redis', { timeout: 60_000 }, async () => {
       const limiter = redisLimiter(client, { ...options, name: 'keys', perKey: true })
       const lasting = new AbortController().signal
-      const fixed = ['{lineclear:keys:0}:e', '{lineclear:keys:0}:m']
+      const fixed = ['{lineclear:keys|0}:e', '{lineclear:keys|0}:m']
       const idle = async (): Promise<number> => {
         await until('the keys are gone', async () => String(await keys()) === String(fixed))
         return heap()
@@ -102,7 +102,7 @@ describeWithRedis('nothing is left', () => {
       const growth = (await idle()) - before
       expect(growth / GROUPS).toBeLessThan(100)
       expect(getEventListeners(lasting, 'abort')).toEqual([])
-      expect(await server.ask('HLEN', '{lineclear:keys:0}:m')).toBe(9)
+      expect(await server.ask('HLEN', '{lineclear:keys|0}:m')).toBe(9)
       await limiter.close()
     })
 

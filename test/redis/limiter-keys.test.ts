@@ -105,7 +105,7 @@ describeWithRedis('A redisLimiter per key', () => {
     const asked = keysOf(200).map((key, index) => crew.ask(index % 2 ? here : there, { key }))
     for (const { settled } of asked) await settled
     const left = async () =>
-      ((await server.ask('KEYS', `{lineclear:${crew.name}:0}*`)) as string[]).map((key) => key.slice(-2))
+      ((await server.ask('KEYS', `{lineclear:${crew.name}|0}*`)) as string[]).map((key) => key.slice(-2))
     expect((await left()).length).toBeGreaterThan(200)
     for (const request of asked) request.release()
     await until('all are forgotten', async () => (await left()).length <= 2)

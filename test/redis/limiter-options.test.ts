@@ -20,10 +20,13 @@ describe('redisLimiter', () => {
   test.each<[object, string]>([
     [{ name: 5 }, 'name must be a string; received 5'],
     [{ name: undefined }, 'name must be a string; received undefined'],
-    [{ name: '' }, 'name must be text without braces and spaces; received ""'],
-    [{ name: 'a{b}' }, 'name must be text without braces and spaces; received "a{b}"'],
-    [{ name: 'a b' }, 'name must be text without braces and spaces; received "a b"'],
-    [{ namespace: '}' }, 'namespace must be text without braces and spaces; received "}"'],
+    [{ name: '' }, 'name must be text without spaces and any of {}|; received ""'],
+    [{ name: 'a{b}' }, 'name must be text without spaces and any of {}|; received "a{b}"'],
+    [{ name: 'a b' }, 'name must be text without spaces and any of {}|; received "a b"'],
+    // Such as a limiter with `perKey` of the name before the bar has for itself.
+    [{ name: 'a|0' }, 'name must be text without spaces and any of {}|; received "a|0"'],
+    [{ namespace: 'a:b' }, 'namespace must be text without spaces and any of {}:; received "a:b"'],
+    [{ namespace: '}' }, 'namespace must be text without spaces and any of {}:; received "}"'],
     [{ namespace: null }, 'namespace must be a string; received null'],
     [{ limit: undefined }, 'limit must be a number; received undefined'],
     [{ limit: -1 }, 'limit must be a whole number of at least 0; received -1'],

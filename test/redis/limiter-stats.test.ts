@@ -266,7 +266,7 @@ describeWithRedis('What Redis knows of a limit', () => {
       expect(await inspect('--key', 'a b')).toContain('1 of 3 in use')
       expect(await inspect('--key', '')).toContain('2 of 3 in use')
       expect(await inspect('--key', 'c')).toBe(
-        `lineclear-redis: nobody has used {another:${crew.name}:0} with the key c`,
+        `lineclear-redis: nobody has used {another:${crew.name}|0} with the key c`,
       )
       expect(await inspect()).toBe(`lineclear-redis: nobody has used {another:${crew.name}}`)
       for (const command of [

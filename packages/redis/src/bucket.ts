@@ -115,7 +115,7 @@ export class Bucket implements Giver {
     const permit = this.tryAcquire(key, weight)
     if (permit !== undefined) return Promise.resolve(permit)
     if (this.isDown) {
-      if (this.#settings.degraded === 'closed') throw new RejectedError('closed', { cause: this.#error })
+      if (this.#settings.degraded === 'closed') throw unreachable(this.#error)
       if (timeout === 0) throw new RejectedError('timeout')
       const { capacity } = this.#ledger.limits(key)
       if (this.#ledger.waiting(key) >= capacity) throw new RejectedError('full')
@@ -202,8 +202,7 @@ export class Bucket implements Giver {
     this.#error = error
     this.#listener.down(error)
     for (const want of this.#ledger.wants()) {
-      if (this.#settings.degraded === 'closed')
-        this.#leave(want, new RejectedError('closed', { cause: error }))
+      if (this.#settings.degraded === 'closed') this.#leave(want, unreachable(error))
       else this.#admitThoseWaiting(want.key)
     }
     for (const want of this.#hasty) this.#leave(want, new RejectedError('timeout'))
@@ -250,3 +249,8 @@ export class Bucket implements Giver {
 }
 
 const REASONS = { full: 'full', heavier: 'evicted', closed: 'closed' } as const
+
+/** What a client is told says nothing of Redis. */
+function unreachable(cause: unknown): RejectedError {
+  return new RejectedError('closed', { cause, detail: 'The limit cannot be asked at the moment.' })
+}

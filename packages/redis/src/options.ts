@@ -105,8 +105,8 @@ export function settingsOf(options: RedisLimiterOptions): Settings {
   checkOptions('options', options, KNOWN)
   const { name, limit, timeout, perKey = false, lease = 10_000, mode = 'strict' } = options
   const { degraded = 'local', localLimit, namespace = 'lineclear' } = options
-  checkName('name', name)
-  checkName('namespace', namespace)
+  checkName('name', name, '{}|')
+  checkName('namespace', namespace, '{}:')
   checkCount('limit', limit)
   const { queue = Math.max(100, Math.min(10 * limit, Number.MAX_SAFE_INTEGER)) } = options
   checkCount('queue', queue, 0, true)
@@ -130,10 +130,12 @@ export function settingsOf(options: RedisLimiterOptions): Settings {
 }
 
 /** It stands between braces, as the hash tag. */
-function checkName(option: string, name: unknown): void {
+function checkName(option: string, name: unknown, without: string): void {
   if (typeof name !== 'string') throw wrongType(option, 'a string', name)
-  if (name === '' || /[{}\s]/.test(name)) {
-    throw new RangeError(`${option} must be text without braces and spaces; received ${JSON.stringify(name)}`)
+  if (name === '' || /\s/.test(name) || [...without].some((character) => name.includes(character))) {
+    throw new RangeError(
+      `${option} must be text without spaces and any of ${without}; received ${JSON.stringify(name)}`,
+    )
   }
 }
 

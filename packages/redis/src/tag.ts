@@ -12,9 +12,12 @@ export function bucketCount({ perKey }: Named, isCluster: boolean): number {
   return perKey && isCluster ? BUCKETS : 1
 }
 
-/** What all keys of a bucket begin with: what is in braces alone decides which node of a cluster has them. */
+/**
+ * What all keys of a bucket begin with: what is in braces alone decides which node of a cluster has them. No
+ * namespace has a colon and no name a bar, so no two limits have one tag.
+ */
 export function tagOf({ namespace, name, perKey }: Named, bucket: number): string {
-  return perKey ? `{${namespace}:${name}:${bucket}}` : `{${namespace}:${name}}`
+  return perKey ? `{${namespace}:${name}|${bucket}}` : `{${namespace}:${name}}`
 }
 
 /** FNV-1a, over UTF-16 units. */
