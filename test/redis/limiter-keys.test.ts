@@ -158,7 +158,7 @@ describeWithRedis('A redisLimiter per key on a cluster', () => {
     const keys = keysOf(64)
     for (const { settled } of keys.map((key) => crew.ask(here, { key }))) expect(await settled).toBe('permit')
     for (const master of cluster.masters) {
-      expect(((await master.ask('KEYS', `{lineclear:${crew.name}:*`)) as string[]).length).toBeGreaterThan(2)
+      expect(((await master.ask('KEYS', `{lineclear:${crew.name}|*`)) as string[]).length).toBeGreaterThan(2)
     }
     const late = keys.map((key) => crew.ask(there, { key, timeout: 0 }))
     for (const { settled } of late) expect(await settled).toBe('timeout')
