@@ -21,6 +21,7 @@ export const faults: readonly Fault[] = [
   servers.scriptsFlushed,
   servers.pushesKilled,
   servers.pushesKilledLocalFirst,
+  servers.neverTold,
   servers.connectionsKilled,
   servers.allKilled,
   servers.hungClosed,
@@ -38,7 +39,6 @@ export const faults: readonly Fault[] = [
 
 /** What a server that is not Redis could do otherwise. */
 export const faultsOnValkey: readonly Fault[] = [
-  quiet.none,
   processes.holderKilled,
   servers.pushesKilled,
   servers.restartedWithData,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TcpProxy } from '../proxy.ts'
-import { FALLBACK, SLACK, show } from './crowd.ts'
+import { FALLBACK, LEASE, SLACK, show } from './crowd.ts'
 import { crowdOf, type Fault } from './fault.ts'
 import { excesses, now, reached } from './observer.ts'
 
@@ -89,7 +89,7 @@ export const pausedShortly: Fault = {
     const lease = 1600
     const crowd = await crowdOf(processes, { redis: server.port, limiter: { lease } }, own)
     const start = now()
-    for (const member of crowd.members.slice(0, 3)) {
+    for (const member of crowd.members.slice(0, 2)) {
       member.pause()
       await sleep(lease / 2)
       member.resume()
@@ -105,6 +105,9 @@ export const pausedShortly: Fault = {
     return { figures, note: 'nothing was lost' }
   },
 }
+
+/** In ms, one way. */
+const SLOW = 100
 
 /** A process with two permits sleeps for two leases; others get them when the first has ended. */
 function pausedForLong(obeys: boolean): Fault {
@@ -172,13 +175,18 @@ function pausedForLong(obeys: boolean): Fault {
 export const pausedObeys: Fault = pausedForLong(true)
 export const pausedDisobeys: Fault = pausedForLong(false)
 
-/** A black hole between one process and Redis. */
+/**
+ * A black hole between one process and Redis, after a connection so slow that the answer comes much later than
+ * the lease begins.
+ */
 function cutOff(obeys: boolean): Fault {
   return {
     name: `a process cut off from Redis, which ${obeys ? 'obeys' : 'does not obey'}`,
     async run({ server, processes, own }) {
       const proxy = own(await TcpProxy.start(server.port))
-      const crowd = await crowdOf(processes - 1, { redis: server.port }, own)
+      proxy.delay(SLOW)
+      const limiter = { answerWithin: LEASE / 2 }
+      const crowd = await crowdOf(processes - 1, { redis: server.port, limiter }, own)
       const [far] = await crowd.add(1, { redis: proxy.port, hold: 60_000, contenders: 2, obeys })
       assert.ok(far !== undefined)
       await crowd.holds([far], 2)

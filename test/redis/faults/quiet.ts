@@ -103,7 +103,7 @@ export const resized: Fault = {
 }
 
 export const left: Fault = {
-  name: 'a process leaves',
+  name: 'a process leaves, after it has had all for two leases',
   async run({ server, own }) {
     const crowd = await crowdOf(0, { redis: server.port }, own)
     const [leaver] = await crowd.add(1, { hold: 60_000 })
@@ -112,6 +112,12 @@ export const left: Fault = {
     const start = now()
     assert.ok(leaver !== undefined)
     await crowd.waitsFor(crowd.limit)
+    // Its heartbeats keep what it has.
+    await crowd.run((2 * crowd.lease) / 1000)
+    assert.deepEqual(
+      leaver.log.events.filter(({ name }) => name === 'lost'),
+      [],
+    )
     await leaver.leave()
     await crowd.holds(crowd.members, crowd.limit)
     const { stays } = crowd

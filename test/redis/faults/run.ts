@@ -4,7 +4,7 @@ import { faults } from './all.ts'
 import { type Figures, percent } from './crowd.ts'
 import { closeShared, inflict } from './fault.ts'
 
-// pnpm redis-faults [--seconds 20] [--processes 4 --processes 16] [--only <part of a name>] [--server valkey]
+// pnpm redis-faults [--seconds 20] [--processes 4 --processes 16] [--only <regular expression>] [--server valkey]
 // Prints a table in Markdown, and ends with 1 if a guarantee did not hold.
 
 const { values } = parseArgs({
@@ -16,8 +16,9 @@ const { values } = parseArgs({
   },
 })
 const kind = values.server as Kind
-const chosen = faults.filter(({ name }) => name.includes(values.only ?? ''))
-if (chosen.length === 0) throw new Error(`No fault is called ${values.only}`)
+const only = new RegExp(values.only ?? '')
+const chosen = faults.filter(({ name }) => only.test(name))
+if (chosen.length === 0) throw new Error(`The name of no fault matches ${values.only}`)
 
 console.log(
   `| What happens (${kind}) | Processes | Permits | Over the limit, ms | In use, mean | Wait, median / most, ms | Least share | |`,
