@@ -8,6 +8,7 @@ export const faults: readonly Fault[] = [
   quiet.nodeRedis,
   quiet.weights,
   quiet.localFirst,
+  quiet.fullQueue,
   quiet.resized,
   quiet.left,
   processes.killed,

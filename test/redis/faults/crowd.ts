@@ -140,7 +140,12 @@ export class Crowd {
 
   /** Resolves when Redis knows of so many who wait. */
   async waitsFor(waiting: number): Promise<void> {
-    await until(`${waiting} wait`, async () => (await this.#stats()).waiting >= waiting)
+    await until(`${waiting} wait`, async () => (await this.waiting()) >= waiting)
+  }
+
+  /** How many wait, over all processes, as Redis knows. */
+  async waiting(): Promise<number> {
+    return (await this.#stats()).waiting
   }
 
   /** Resolves when Redis knows the limit. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type Figures, percent, SLACK } from './crowd.ts'
+import { Crowd, type Figures, percent, SLACK } from './crowd.ts'
 import { crowdOf, type Fault } from './fault.ts'
 import { excesses, now, reached } from './observer.ts'
 
@@ -69,6 +69,27 @@ export const localFirst: Fault = {
     fair(figures)
     await crowd.end()
     return { figures, note: `the least got ${percent(figures.leastShare)} of the mean` }
+  },
+}
+
+export const fullQueue: Fault = {
+  name: 'a queue of 3, which is full',
+  async run({ server, processes, seconds, own }) {
+    const crowd = own(new Crowd({ redis: server.port, limiter: { queue: 3 } }))
+    // Not all enter: whoever is refused has no place, and whoever releases asks again in the same request.
+    await crowd.add(processes)
+    await crowd.enteredKey('', 0)
+    const start = now()
+    let longest = 0
+    while (now() < start + seconds * 1000) longest = Math.max(longest, await crowd.waiting())
+    const figures = crowd.figures(start)
+    crowd.neverOver()
+    crowd.busy(0.5, start)
+    const refusals = crowd.logs.flatMap((log) => log.refusals.filter(({ reason }) => reason === 'full'))
+    assert.ok(refusals.length > 0, 'nobody was refused')
+    assert.ok(longest <= 3, `${longest} waited`)
+    await crowd.end()
+    return { figures, note: `${refusals.length} were refused` }
   },
 }
 

@@ -86,16 +86,23 @@ function hung(degraded: 'closed' | 'local', pause: number): Fault {
       const server = own(await Server.start({ kind }))
       // So that everybody has a share.
       const limit = Math.max(4, processes)
-      const crowd = await crowdOf(processes, { redis: server.port, limiter: { degraded, limit } }, own)
+      const crowd = await crowdOf(processes - 1, { redis: server.port, limiter: { degraded, limit } }, own)
+      const others = [...crowd.members]
+      const [late] = await crowd.add(1, { waits: true, hold: 60_000, contenders: 1 })
+      assert.ok(late !== undefined)
+      await crowd.heard(late, 'ready')
+      // So that Redis is asked, and all know of each other.
+      late.order({ kind: 'resize', limit })
       const start = now()
       await crowd.run(0.3)
       server.pause()
       const paused = now()
+      late.order({ kind: 'begin' })
       await sleep(pause)
       server.resume()
       const resumed = now()
       await Promise.all(crowd.members.map((member) => crowd.heard(member, 'recovered', resumed)))
-      await crowd.entered(crowd.members, now())
+      await crowd.entered(others, now())
       const back = now()
       await crowd.run(0.7)
       const figures = crowd.figures(start)
@@ -112,7 +119,7 @@ function hung(degraded: 'closed' | 'local', pause: number): Fault {
         return { figures, note: `refused after ${late.toFixed(0)} ms at most; ${refusals.length} refusals` }
       }
       assert.deepEqual(refusals, [])
-      const share = Math.floor(crowd.limit / processes)
+      const share = Math.floor(limit / processes)
       for (const { stays, events } of crowd.logs) {
         const down = events.find(({ name }) => name === 'degraded')?.at ?? Infinity
         const up = events.find(({ name, at }) => name === 'recovered' && at > down)?.at ?? Infinity
