@@ -2,6 +2,7 @@ import type { Fault } from './fault.ts'
 import * as processes from './processes.ts'
 import * as quiet from './quiet.ts'
 import * as servers from './servers.ts'
+import { storm } from './storm.ts'
 
 export const faults: readonly Fault[] = [
   quiet.none,
@@ -36,6 +37,7 @@ export const faults: readonly Fault[] = [
   servers.promotedStale,
   servers.promotedForNewcomer,
   servers.clusterFailover,
+  storm,
 ]
 
 /** What a server that is not Redis could do otherwise. */

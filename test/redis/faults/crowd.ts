@@ -169,7 +169,7 @@ export class Crowd {
   }
 
   get living(): Member[] {
-    return this.#members.filter(({ isKilled }) => !isKilled)
+    return this.#members.filter(({ isKilled, hasLeft }) => !isKilled && !hasLeft)
   }
 
   /** All run on for a while. */

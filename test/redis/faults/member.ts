@@ -15,7 +15,7 @@ export class Member {
   readonly #guarded: Guarded
   readonly #directory: string
   #killedAt: number | undefined
-  #leaves = false
+  #hasLeft = false
 
   static async start(name: string, plan: Omit<Plan, 'log'>): Promise<Member> {
     const directory = await mkdtemp(join(tmpdir(), 'lineclear-member-'))
@@ -41,6 +41,10 @@ export class Member {
 
   get isKilled(): boolean {
     return this.#killedAt !== undefined
+  }
+
+  get hasLeft(): boolean {
+    return this.#hasLeft
   }
 
   /** What it has written so far. */
@@ -74,9 +78,8 @@ export class Member {
 
   /** Its contenders stop, its limiter is closed, and it ends; resolves then. */
   async leave(): Promise<void> {
-    if (this.isKilled) return
-    if (!this.#leaves) this.order({ kind: 'leave' })
-    this.#leaves = true
+    this.order({ kind: 'leave' })
+    this.#hasLeft = true
     await this.#guarded.ended
   }
 

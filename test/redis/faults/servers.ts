@@ -32,7 +32,7 @@ function again(
       }
       const figures = crowd.figures(start)
       crowd.neverOver()
-      crowd.busy(0.3, start)
+      crowd.busy(0.2, start)
       fair(figures)
       await crowd.end()
       return { figures, note: `${times} times` }
