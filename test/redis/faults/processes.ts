@@ -124,7 +124,7 @@ function pausedForLong(obeys: boolean): Fault {
       const resumed = sleeper.resume()
       await crowd.heard(sleeper, 'lost')
       if (obeys) await crowd.entered([sleeper], resumed)
-      await crowd.run(1)
+      await crowd.run(0.6)
       const end = now()
       const figures = crowd.figures(start)
       const { stays } = crowd
@@ -138,6 +138,10 @@ function pausedForLong(obeys: boolean): Fault {
         (stay) => !its.some(({ from, process }) => stay.from === from && stay.process === process),
       )
       assert.deepEqual(excesses(others, crowd.limit), [])
+      // So the resource behind could tell.
+      const fence = Math.max(...its.map((stay) => stay.fence ?? 0))
+      const later = stays.filter(({ from }) => from > paused + crowd.lease)
+      assert.ok(later.length > 0 && later.every((stay) => (stay.fence ?? 0) > fence))
       assert.ok(
         all.every(({ by }) => by <= 2),
         `over by more than it held: ${show(all)}`,

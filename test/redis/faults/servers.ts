@@ -4,6 +4,7 @@ import { bucketOf, tagOf } from '../../../packages/redis/src/tag.ts'
 import { Cluster } from '../cluster.ts'
 import { TcpProxy } from '../proxy.ts'
 import { Server, type ServerOptions, startReplica } from '../servers.ts'
+import { until } from '../until.ts'
 import { ANSWER_WITHIN, Crowd, FALLBACK, SLACK, show } from './crowd.ts'
 import { crowdOf, type Fault, type Setting } from './fault.ts'
 import { now } from './observer.ts'
@@ -201,7 +202,7 @@ function restarted(name: string, options: ServerOptions): Fault {
       const up = now()
       await crowd.entered(others, up)
       const back = now()
-      await crowd.run(1)
+      await crowd.run(0.6)
       const figures = crowd.figures(start)
       crowd.neverOver()
       crowd.busy(0.4, back)
@@ -228,7 +229,7 @@ export const flushed: Fault = {
     await sleep(50)
     await crowd.entered(others, now())
     const back = now()
-    await crowd.run(1)
+    await crowd.run(0.6)
     const figures = crowd.figures(start)
     crowd.neverOver()
     crowd.busy(0.4, back)
@@ -292,7 +293,8 @@ export const promotedForNewcomer: Fault = {
     await primary.kill()
     await replica.server.promote()
     newcomer.order({ kind: 'begin' })
-    await crowd.entered([newcomer])
+    // So often that the revisions of the replica have passed all that the holder has seen.
+    await until('the newcomer has entered often', () => newcomer.log.stays.length > 20)
     front.leadTo(replica.server.port)
     front.cut()
     front.resume()
@@ -300,6 +302,12 @@ export const promotedForNewcomer: Fault = {
     await crowd.run((2 * crowd.lease) / 1000)
     const figures = crowd.figures(start)
     const all = crowd.excesses()
+    const { stays } = holder.log
+    const before = stays.filter(({ from }) => from < start)
+    assert.ok(
+      before.length === 4 && before.every(({ end }) => end === 'lost'),
+      'its signals have not aborted',
+    )
     assert.ok(all.length > 0, 'the newcomer was to be given what the replica did not know of')
     assert.ok(
       all.every(({ by }) => by <= crowd.limit),
@@ -307,7 +315,9 @@ export const promotedForNewcomer: Fault = {
     )
     crowd.neverOver(up + crowd.lease / 3 + 20 + SLACK)
     await crowd.end(replica.server.port)
-    return { figures, note: overIn(crowd, up) }
+    const fence = Math.max(...before.map((stay) => stay.fence ?? 0))
+    const lower = newcomer.log.stays.filter((stay) => (stay.fence ?? 0) <= fence).length
+    return { figures, note: `${overIn(crowd, up)}; ${lower} of the newcomer's fences were not higher` }
   },
 }
 
@@ -343,7 +353,7 @@ function promoted(stale: boolean): Fault {
       const up = now()
       await crowd.entered(crowd.members, up)
       const back = now()
-      await crowd.run(1)
+      await crowd.run(0.6)
       const figures = crowd.figures(start)
       const all = crowd.excesses()
       const over = all.reduce((sum, { from, to }) => sum + to - from, 0)
@@ -394,7 +404,7 @@ export const clusterFailover: Fault = {
     await crowd.entered(crowd.members, up)
     for (const key of keys) await crowd.enteredKey(key, up)
     const back = now()
-    await crowd.run(1)
+    await crowd.run(0.6)
     const figures = crowd.figures(start)
     crowd.neverOver(0, failed)
     crowd.neverOver(up + crowd.lease / 3 + 20 + SLACK)
