@@ -12,14 +12,14 @@ export interface Stay {
   readonly end: 'done' | 'lost' | 'killed' | undefined
 }
 
-export interface Refusal {
+interface Refusal {
   readonly process: string
   readonly asked: number
   readonly at: number
   readonly reason: string
 }
 
-export interface LimiterEvent {
+interface LimiterEvent {
   readonly process: string
   readonly at: number
   readonly name: string
