@@ -2,7 +2,7 @@ import type { Fault } from './fault.ts'
 import * as processes from './processes.ts'
 import * as quiet from './quiet.ts'
 import * as servers from './servers.ts'
-import { storm } from './storm.ts'
+import { storm, stormLocalFirst, stormPerKey } from './storm.ts'
 
 export const faults: readonly Fault[] = [
   quiet.none,
@@ -47,3 +47,6 @@ export const faultsOnValkey: readonly Fault[] = [
   servers.restartedWithData,
   servers.promotedStale,
 ]
+
+/** Too much for each test run. */
+export const longFaults: readonly Fault[] = [stormLocalFirst, stormPerKey]

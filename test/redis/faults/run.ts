@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import type { Kind } from '../available.ts'
-import { faults } from './all.ts'
+import { faults, longFaults } from './all.ts'
 import { type Figures, percent } from './crowd.ts'
 import { closeShared, inflict } from './fault.ts'
 
@@ -17,7 +17,7 @@ const { values } = parseArgs({
 })
 const kind = values.server as Kind
 const only = new RegExp(values.only ?? '')
-const chosen = faults.filter(({ name }) => only.test(name))
+const chosen = [...faults, ...longFaults].filter(({ name }) => only.test(name))
 if (chosen.length === 0) throw new Error(`The name of no fault matches ${values.only}`)
 
 console.log(

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Server } from '../servers.ts'
-import type { Crowd } from './crowd.ts'
-import { crowdOf, type Fault } from './fault.ts'
+import type { Crowd, CrowdOptions } from './crowd.ts'
+import { crowdOf, type Fault, type Outcome, type Setting } from './fault.ts'
 import { now } from './observer.ts'
 
 // What else happens, one upon the other, in any order.
@@ -56,29 +56,42 @@ const blows: readonly Blow[] = [
   },
 ]
 
-export const storm: Fault = {
-  name: 'a storm of all that',
-  async run({ kind, processes, seconds, own }) {
-    const server = own(await Server.start({ kind, appendOnly: true }))
-    const crowd = await crowdOf(processes, { redis: server.port, weights: [1, 1, 2] }, own)
-    const start = now()
-    const struck: string[] = []
-    while (now() < start + seconds * 1000) {
-      const blow = anyOf(blows)
-      struck.push(blow.name)
-      await blow.strike(server, crowd)
-      await sleep(Math.random() * 400)
-    }
-    const figures = crowd.figures(start)
-    try {
-      crowd.neverOver()
-      await crowd.entered(crowd.living, now())
-      await crowd.end()
-    } catch (error) {
-      throw new Error(`after ${struck.join(', ')}: ${(error as Error).message}`, { cause: error })
-    }
-    return { figures, note: `${struck.length} blows` }
-  },
+function stormOn(name: string, options: Omit<CrowdOptions, 'redis'>): Fault {
+  return { name, run: (setting) => run(setting, options) }
+}
+
+export const storm: Fault = stormOn('a storm of all that', { weights: [1, 1, 2] })
+export const stormLocalFirst: Fault = stormOn('the same storm, local-first', {
+  limiter: { mode: 'local-first' },
+})
+export const stormPerKey: Fault = stormOn('the same storm, per key', {
+  keys: ['a', 'b'],
+  limiter: { perKey: true, limit: 2 },
+})
+
+async function run(
+  { kind, processes, seconds, own }: Setting,
+  options: Omit<CrowdOptions, 'redis'>,
+): Promise<Outcome> {
+  const server = own(await Server.start({ kind, appendOnly: true }))
+  const crowd = await crowdOf(processes, { redis: server.port, ...options }, own)
+  const start = now()
+  const struck: string[] = []
+  while (now() < start + seconds * 1000) {
+    const blow = anyOf(blows)
+    struck.push(blow.name)
+    await blow.strike(server, crowd)
+    await sleep(Math.random() * 400)
+  }
+  const figures = crowd.figures(start)
+  try {
+    crowd.neverOver()
+    await crowd.entered(crowd.living, now())
+    await crowd.end()
+  } catch (error) {
+    throw new Error(`after ${struck.join(', ')}: ${(error as Error).message}`, { cause: error })
+  }
+  return { figures, note: `${struck.length} blows` }
 }
 
 function anyOf<T>(things: readonly T[]): T {
