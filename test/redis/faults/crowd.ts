@@ -131,11 +131,11 @@ export class Crowd {
     })
   }
 
-  /** Resolves when a process has told something, after a time. */
-  async heard(member: Member, event: string, after = 0): Promise<void> {
-    await until(`${member.name} told ${event}`, () =>
-      member.log.events.some(({ name, at }) => name === event && at > after),
-    )
+  /** Resolves when a process has told something, after a time, to when that was. */
+  async heard(member: Member, event: string, after = 0): Promise<number> {
+    const found = () => member.log.events.find(({ name, at }) => name === event && at > after)
+    await until(`${member.name} told ${event}`, () => found() !== undefined)
+    return found()?.at as number
   }
 
   /** Resolves when Redis knows of so many who wait. */
