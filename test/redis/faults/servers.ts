@@ -122,7 +122,7 @@ function hung(degraded: 'closed' | 'local', pause: number): Fault {
       assert.deepEqual(refusals, [])
       const share = Math.floor(limit / processes)
       for (const { stays, events } of crowd.logs) {
-        const down = events.find(({ name }) => name === 'degraded')?.at ?? Infinity
+        const down = events.find(({ name, at }) => name === 'degraded' && at > paused)?.at ?? Infinity
         const up = events.find(({ name, at }) => name === 'recovered' && at > down)?.at ?? Infinity
         for (const { from } of stays) {
           if (from <= down || from >= up) continue
