@@ -253,9 +253,9 @@ export const flushedForNewcomer: Fault = {
     await crowd.holds([holder], crowd.limit)
     await crowd.heard(newcomer, 'ready')
     const start = now()
-    newcomer.order({ kind: 'begin' })
     await server.ask('FLUSHALL')
     const at = now()
+    newcomer.order({ kind: 'begin' })
     await crowd.run((2 * crowd.lease) / 1000)
     const figures = crowd.figures(start)
     const last = at + crowd.lease / 3 + 20 + SLACK
