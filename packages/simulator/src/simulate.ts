@@ -1,14 +1,14 @@
-import { type AcquireRequest, type Limiter, type Permit, RejectedError } from '@lineclear/core'
+import { type Limiter, type Permit, RejectedError } from '@lineclear/core'
 import { checkCount, checkOptions } from '@lineclear/core/check'
 import type { Arrival } from './arrivals.ts'
 import { Attempt, type AttemptOutcome, type AttemptRecord, type Client } from './attempt.ts'
 import type { Candidate, MakeLimiter } from './candidate.ts'
 import { checkAmount, checkPositive } from './check.ts'
 import { ClientSignal } from './client-signal.ts'
-import { type Distribution, distribution } from './distribution.ts'
+import { Crowd } from './crowd.ts'
 import { Heap } from './heap.ts'
 import { Random } from './random.ts'
-import { type Counts, noCounts, type Result, type Step } from './result.ts'
+import type { Result, Step } from './result.ts'
 import { Sample } from './sample.ts'
 import { type Clients, type Retries, SCENARIO_FIELDS, type Scenario } from './scenario.ts'
 import { unlimited } from './server.ts'
@@ -44,8 +44,6 @@ export async function simulate(
   return new Simulation(scenario, makeLimiter, watchers).run()
 }
 
-type Draw<T> = () => T
-
 class Simulation {
   readonly #seed: number | string
   readonly #duration: number
@@ -58,21 +56,13 @@ class Simulation {
   readonly #clients: Clients
   readonly #watchers: Watchers
   readonly #arrivals: Iterator<Arrival, unknown>
-  readonly #work: Draw<number>
-  readonly #patience: Draw<number>
-  readonly #key: Draw<string | undefined>
-  readonly #priority: Draw<number | undefined>
-  readonly #weight: Draw<number | undefined>
-  readonly #total = noCounts()
-  readonly #byKey = new Map<string, Counts>()
-  readonly #byPriority = new Map<number, Counts>()
+  readonly #crowd: Crowd
   readonly #latency = new Sample()
   readonly #waits = new Sample()
   readonly #series: TimeSeries
   /** Attempts whose clients leave, and clients that come back, at a time. */
   readonly #events = new Heap<Attempt | Client>()
   #next: Arrival | undefined
-  #count = 0
   /** Requests that are neither answered nor given up. */
   #open = 0
   /** Pieces of work under way. */
@@ -96,20 +86,8 @@ class Simulation {
     this.#clients = clients
     this.#watchers = watchers
     this.#station = new Station(scenario.server ?? unlimited())
-    const draw = <T>(name: string, from: ((random: Random) => T) | undefined): Draw<T | undefined> => {
-      const random = new Random(seed, name)
-      return from === undefined ? () => undefined : () => from(random)
-    }
-    const number = (name: string, value: number | Distribution): Draw<number> => {
-      const [random, next] = [new Random(seed, name), distribution(name, value)]
-      return () => next(random)
-    }
     this.#arrivals = scenario.arrivals(new Random(seed, 'arrivals'))
-    this.#work = scenario.service === undefined ? noService : number('service', scenario.service)
-    this.#patience = number('patience', clients.patience ?? Infinity)
-    this.#key = draw('key', clients.key)
-    this.#priority = draw('priority', clients.priority)
-    this.#weight = draw('weight', clients.weight)
+    this.#crowd = new Crowd(scenario)
     const made = makeLimiter({ clock: this.#clock, random: new Random(seed, 'limiter') })
     const candidate = 'limiter' in made ? made : { limiter: made }
     this.#limiter = candidate.limiter
@@ -208,31 +186,11 @@ class Simulation {
   }
 
   #arrive(arrival: Arrival): void {
-    // All are drawn, also where the arrival says otherwise: what one request says changes no other.
-    const [drawnKey, drawnPriority, drawnWeight] = [this.#key(), this.#priority(), this.#weight()]
-    const { key = drawnKey, priority = drawnPriority, weight = drawnWeight } = arrival
-    const patience = this.#patience()
-    const client: Client = {
-      id: this.#count++,
-      at: arrival.at,
-      work: arrival.service ?? this.#work(),
-      patience: arrival.patience ?? patience,
-      weight: weight ?? 1,
-      request: requestOf(key, priority, weight),
-      counts: arrival.at < this.#warmUp ? [] : this.#countsOf(key, priority),
-      tries: 0,
-    }
+    const client = this.#crowd.next(arrival)
     this.#open++
     this.#series.current.offered++
     for (const counts of client.counts) counts.offered++
     this.#attempt(client)
-  }
-
-  #countsOf(key: string | undefined, priority: number | undefined): Counts[] {
-    const counts = [this.#total]
-    if (key !== undefined) counts.push(countsIn(this.#byKey, key))
-    if (priority !== undefined) counts.push(countsIn(this.#byPriority, priority))
-    return counts
   }
 
   #attempt(client: Client): void {
@@ -385,11 +343,10 @@ class Simulation {
 
   #result(): Result {
     const window = this.#duration - this.#warmUp
-    for (const counts of [this.#total, ...this.#byKey.values(), ...this.#byPriority.values()]) {
-      counts.unfinished = counts.offered - counts.succeeded - counts.failed - counts.gaveUp
-    }
+    const { total, byKey, byPriority } = this.#crowd
+    this.#crowd.end()
     return {
-      ...this.#total,
+      ...total,
       seed: this.#seed,
       window,
       goodput: (this.#answers * 1000) / window,
@@ -400,8 +357,8 @@ class Simulation {
       waiting: this.#series.waitingArea / window,
       mostInUse: this.#series.mostInUse,
       mostWaiting: this.#series.mostWaiting,
-      byKey: this.#byKey,
-      byPriority: this.#byPriority,
+      byKey,
+      byPriority,
       series: this.#series.steps,
     }
   }
@@ -409,25 +366,6 @@ class Simulation {
 
 /** Why a client's signal aborts: made once, since a DOMException is expensive. */
 const LEFT: Error = new Error('The client left')
-
-function countsIn<K>(groups: Map<K, Counts>, name: K): Counts {
-  const counts = groups.get(name) ?? noCounts()
-  groups.set(name, counts)
-  return counts
-}
-
-function requestOf(
-  key: string | undefined,
-  priority: number | undefined,
-  weight: number | undefined,
-): AcquireRequest | undefined {
-  if (key === undefined && priority === undefined && weight === undefined) return undefined
-  return { key, priority, weight }
-}
-
-function noService(): never {
-  throw new TypeError('service must be given, or by each arrival; received undefined')
-}
 
 function checkScenario(scenario: Scenario): void {
   checkOptions('scenario', scenario, SCENARIO_FIELDS)
