@@ -11,9 +11,9 @@ export interface RedisPermit extends Permit {
   readonly signal: AbortSignal
   /**
    * For the resource behind the limit, which may refuse whoever comes with a lower number than it has seen.
-   * Nobody who held the permit before has as high a one, but for this same process in `local-first` mode;
-   * permits that may be held together may have the same. Undefined for a permit that was given out while
-   * Redis did not answer.
+   * Nobody who held the permit before has as high a one, unless Redis fell back to old data (a stale replica)
+   * or its clock was set back as it lost them; permits that may be held together may have the same. Undefined
+   * for a permit that was given out while Redis did not answer.
    */
   readonly fence: number | undefined
 }
