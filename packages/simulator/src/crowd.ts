@@ -11,8 +11,8 @@ type Draw<T> = () => T
 /** Those who come: what each of them wants, drawn with the scenario's seed, and what became of them. */
 export class Crowd {
   readonly total: Counts = noCounts()
-  readonly byKey = new Map<string, Counts>()
-  readonly byPriority = new Map<number, Counts>()
+  readonly byKey: Map<string, Counts> = new Map()
+  readonly byPriority: Map<number, Counts> = new Map()
   readonly #seed: number | string
   readonly #warmUp: number
   readonly #work: Draw<number>
