@@ -83,6 +83,7 @@ export class Link {
   /** There is something to tell: soon, with all else that happens in this turn of the event loop. */
   kick(): void {
     this.#kicked = true
+    if (this.#isDone) this.#stay()
     if (this.#state !== 'idle') return
     this.#state = 'soon'
     this.#next.set(Infinity)
@@ -197,6 +198,14 @@ export class Link {
   /** Nothing is left to do but to tell so. */
   get #isDone(): boolean {
     return this.#closing && this.#ledger.inUse() === 0
+  }
+
+  /**
+   * Somebody waits to be told that it is closed, and the client may be closed already: then nothing else keeps
+   * the process alive for what comes after.
+   */
+  #stay(): void {
+    for (const alarm of [this.#next, this.#answer, this.#patience]) alarm.keepAlive()
   }
 
   #giveUp(): void {
