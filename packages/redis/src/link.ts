@@ -244,7 +244,7 @@ export class Link {
   }
 
   get #silence(): string {
-    return `Redis did not answer within ${this.#answerWithin} ms`
+    return `Redis did not answer within ${Math.round(this.#answerWithin)} ms`
   }
 }
 
