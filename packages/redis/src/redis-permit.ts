@@ -12,7 +12,8 @@ export interface RedisPermit extends Permit {
   /**
    * For the resource behind the limit, which may refuse whoever comes with a lower number than it has seen.
    * Nobody who held the permit before has as high a one; permits that may be held together may have the
-   * same. Undefined for a permit that was given out while Redis did not answer.
+   * same, and with `local-first` those that one process hands on to itself. Undefined for a permit that was
+   * given out while Redis did not answer.
    */
   readonly fence: number | undefined
 }
