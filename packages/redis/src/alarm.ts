@@ -1,12 +1,13 @@
 /**
  * Calls back at a time that is often put off: setting it to later costs no new timer. It does not keep the
- * process alive.
+ * process alive, unless it is told to.
  */
 export class Alarm {
   readonly #ring: () => void
   #at = Infinity
   #timer: ReturnType<typeof setTimeout> | undefined
   #timerAt = Infinity
+  #keepsAlive = false
 
   constructor(ring: () => void) {
     this.#ring = ring
@@ -16,6 +17,12 @@ export class Alarm {
   set(at: number): void {
     this.#at = at
     if (at < this.#timerAt) this.#start(at)
+  }
+
+  /** From now on it keeps the process alive, until it is stopped. */
+  keepAlive(): void {
+    this.#keepsAlive = true
+    this.#timer?.ref?.()
   }
 
   /** Leaves no timer behind. */
@@ -31,7 +38,7 @@ export class Alarm {
     this.#timerAt = at
     const wait = Math.min(Math.max(0, Math.ceil(at - performance.now())), LONGEST_TIMER)
     this.#timer = setTimeout(this.#due, wait)
-    this.#timer.unref?.()
+    if (!this.#keepsAlive) this.#timer.unref?.()
   }
 
   readonly #due = (): void => {

@@ -317,6 +317,8 @@ export class Ledger<Waiter = unknown> {
     this.#expire(now)
     if (this.#closed) return undefined
     this.#introduced ??= now
+    // What it carries needs no other.
+    this.#kicked = false
     const accounts = this.#due()
     let room = MOST_WANTS
     const keys: KeyRequest[] = []
@@ -340,8 +342,6 @@ export class Ledger<Waiter = unknown> {
       keys,
     }
     this.#flight = { request, sentAt: now, accounts }
-    // What it carries needs no other.
-    this.#kicked = false
     this.#tell()
     return request
   }
@@ -481,6 +481,7 @@ export class Ledger<Waiter = unknown> {
       // What a new incarnation holds has to be in its first request, since that drops the former one.
       if (account.used > 0 && !this.#registered) due.push(account)
       else if (room-- > 0) due.push(account)
+      else if (account.urgent) this.#kicked = true
     }
     if (!this.#keyed) return [...this.#accounts.values()]
     const asking: Account<Waiter>[] = []

@@ -83,6 +83,7 @@ export class Link {
   /** There is something to tell: soon, with all else that happens in this turn of the event loop. */
   kick(): void {
     this.#kicked = true
+    if (this.#isDone) this.#stay()
     if (this.#state !== 'idle') return
     this.#state = 'soon'
     this.#next.set(Infinity)
@@ -199,6 +200,14 @@ export class Link {
     return this.#closing && this.#ledger.inUse() === 0
   }
 
+  /**
+   * Somebody waits to be told that it is closed, and the client may be closed already: then nothing else keeps
+   * the process alive for what comes after.
+   */
+  #stay(): void {
+    for (const alarm of [this.#next, this.#answer, this.#patience]) alarm.keepAlive()
+  }
+
   #giveUp(): void {
     if (this.#state === 'closed' || this.#down) return
     this.#down = true
@@ -235,7 +244,7 @@ export class Link {
   }
 
   get #silence(): string {
-    return `Redis did not answer within ${this.#answerWithin} ms`
+    return `Redis did not answer within ${Math.round(this.#answerWithin)} ms`
   }
 }
 

@@ -12,8 +12,9 @@ export interface RedisPermit extends Permit {
   /**
    * For the resource behind the limit, which may refuse whoever comes with a lower number than it has seen.
    * Nobody who held the permit before has as high a one, unless Redis fell back to old data (a stale replica)
-   * or its clock was set back as it lost them; permits that may be held together may have the same. Undefined
-   * for a permit that was given out while Redis did not answer.
+   * or its clock was set back as it lost them. Permits that may be held together may have the same, and with
+   * `local-first` those that one process hands on to itself. Undefined for a permit that was given out while
+   * Redis did not answer.
    */
   readonly fence: number | undefined
 }
