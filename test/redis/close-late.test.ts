@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeWithRedis } from './available.ts'
-import { newName, ripe } from './crew.ts'
+import { LEASE, newName, ripe } from './crew.ts'
 import { Server } from './servers.ts'
 
 describeWithRedis('A limiter that is closed after its client', () => {
@@ -12,7 +12,7 @@ describeWithRedis('A limiter that is closed after its client', () => {
 
   beforeAll(async () => {
     server = await Server.start()
-    await ripe(server)
+    await ripe(LEASE, server)
   })
 
   afterAll(() => server.close())

@@ -13,7 +13,7 @@ describeWithRedis('A limiter of many keys', () => {
 
   beforeAll(async () => {
     server = await Server.start()
-    await ripe(server)
+    await ripe(LEASE, server)
     client = await ioredis.standalone(server.port)
   })
 

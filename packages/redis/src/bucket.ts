@@ -115,7 +115,7 @@ export class Bucket implements Giver {
     const permit = this.tryAcquire(key, weight)
     if (permit !== undefined) return Promise.resolve(permit)
     if (this.isDown) {
-      if (this.#settings.degraded === 'closed') throw unreachable(this.#error)
+      if (this.#neverFits(key, weight || 1)) throw unreachable(this.#error)
       if (timeout === 0) throw new RejectedError('timeout')
       const { capacity } = this.#ledger.limits(key)
       if (this.#ledger.waiting(key) >= capacity) throw new RejectedError('full')
@@ -201,10 +201,7 @@ export class Bucket implements Giver {
   #fallBack(error: unknown): void {
     this.#error = error
     this.#listener.down(error)
-    for (const want of this.#ledger.wants()) {
-      if (this.#settings.degraded === 'closed') this.#leave(want, unreachable(error))
-      else this.#admitThoseWaiting(want.key)
-    }
+    for (const { key } of this.#ledger.wants()) this.#admitThoseWaiting(key)
     for (const want of this.#hasty) this.#leave(want, new RejectedError('timeout'))
   }
 
@@ -215,15 +212,17 @@ export class Bucket implements Giver {
     this.#listener.up()
   }
 
-  /** As many of those first in line as this process may let in by itself. */
+  /** As many of those first in line as this process may let in by itself; who is too heavy for that is refused. */
   #admitThoseWaiting(key: string): void {
     // Granting a weight of 0 releases, and so comes here again.
     if (this.#admitting) return
     this.#admitting = true
     for (let want = this.#ledger.first(key); want !== undefined; want = this.#ledger.first(key)) {
-      if (!this.#fits(key, want.weight)) break
-      this.#ledger.cancel(want)
-      this.#grant(want, this.#take(key, want.weight))
+      if (this.#neverFits(key, want.weight)) this.#leave(want, unreachable(this.#error))
+      else if (this.#fits(key, want.weight)) {
+        this.#ledger.cancel(want)
+        this.#grant(want, this.#take(key, want.weight))
+      } else break
     }
     this.#admitting = false
   }
@@ -235,11 +234,20 @@ export class Bucket implements Giver {
   }
 
   #fits(key: string, weight: number): boolean {
+    return this.#ledger.inUse(key) + weight <= this.#share(key)
+  }
+
+  /** Not as long as Redis is down, unless the limit is a pause, which somebody here may end. */
+  #neverFits(key: string, weight: number): boolean {
+    return weight > this.#share(key) && (this.limit(key) > 0 || this.#settings.degraded === 'closed')
+  }
+
+  /** How many permits of a key this process may have in use by itself. */
+  #share(key: string): number {
     const { degraded, localLimit } = this.#settings
-    if (degraded === 'closed') return false
-    if (degraded === 'open') return true
-    const share = localLimit ?? Math.floor(this.limit(key) / this.#ledger.instances)
-    return this.#ledger.inUse(key) + weight <= share
+    if (degraded === 'closed') return 0
+    if (degraded === 'open') return Infinity
+    return localLimit ?? Math.floor(this.limit(key) / this.#ledger.instances)
   }
 
   #take(key: string, weight: number): GivenPermit {

@@ -37,6 +37,11 @@ export interface LinkListener {
 /** While somebody waits, in ms: pushes get lost. */
 const FALLBACK = 50
 const FIRST_RETRY = 50
+/**
+ * Requests given up that the client may still hold: it sends all of them when Redis is back. With more, the
+ * next waits until one of them is settled.
+ */
+const MOST_UNSETTLED = 8
 
 /**
  * Keeps a ledger and Redis in step: one request in flight, which carries all that has come up meanwhile; a
@@ -59,6 +64,7 @@ export class Link {
   #asked: SyncRequest | undefined
   #kicked = false
   #hasSent = false
+  #unsettled = 0
   #failures = 0
   #error: unknown
   #down = false
@@ -112,6 +118,10 @@ export class Link {
   }
 
   #send(): void {
+    if (this.#unsettled >= MOST_UNSETTLED) {
+      this.#waitToRetry(this.#lease / 6)
+      return
+    }
     this.#unsubscribe ??= this.#subscribe()
     this.#kicked = false
     const now = performance.now()
@@ -137,7 +147,13 @@ export class Link {
 
   /** Some clients throw rather than reject. */
   async #run(keys: string[], args: string[]): Promise<unknown> {
-    return this.#port.run(syncScript(), keys, args)
+    this.#unsettled++
+    try {
+      return await this.#port.run(syncScript(), keys, args)
+    } finally {
+      this.#unsettled--
+      if (this.#unsettled === MOST_UNSETTLED - 1 && this.#state === 'waiting to retry') this.#next.set(0)
+    }
   }
 
   #received(request: SyncRequest, raw: unknown): void {
@@ -188,8 +204,11 @@ export class Link {
     this.#asked = undefined
     this.#answer.set(Infinity)
     this.#error = error
+    this.#waitToRetry(Math.min(FIRST_RETRY * 2 ** Math.min(this.#failures++, 20), this.#lease / 6))
+  }
+
+  #waitToRetry(pause: number): void {
     this.#state = 'waiting to retry'
-    const pause = Math.min(FIRST_RETRY * 2 ** Math.min(this.#failures++, 20), this.#lease / 6)
     this.#next.set(performance.now() + jittered(pause))
     this.#expire()
     if (this.#down && this.#isDone) this.#close()

@@ -27,7 +27,8 @@ export interface RedisLimiterOptions {
   mode?: 'strict' | 'local-first' | undefined
   /**
    * What becomes of requests while Redis does not answer: each process hands out its share of the limit
-   * (`local`), nothing (`closed`: they are rejected with that reason), or as many as are asked for (`open`).
+   * (`local`; what is heavier than that is rejected with the reason `closed`), nothing (`closed`: all are so
+   * rejected), or as many as are asked for (`open`).
    * Default `local`.
    */
   degraded?: Degraded | undefined
@@ -43,9 +44,9 @@ export interface RedisLimiterOptions {
   namespace?: string | undefined
   /** Called when a lease has ended with permits in use: others may be given them. Their signals abort. */
   onLost?: ((event: { permits: number }) => void) | undefined
-  /** Called when Redis does not answer, with why, as far as it is known. */
+  /** Called when Redis does not answer, with why, as far as it is known. Default: a warning on the console. */
   onDegraded?: ((event: { error: unknown }) => void) | undefined
-  /** Called when Redis answers again. */
+  /** Called when Redis answers again. Default: a warning, if there was one when it did not. */
   onRecovered?: (() => void) | undefined
   /**
    * Called when another process has set another limit or queue, which then holds here too; with `perKey` for

@@ -191,11 +191,19 @@ export class RedisLimiter implements Limiter {
   }
 
   #down(error: unknown): void {
-    if (this.#downs++ === 0) this.#tell('onDegraded', { error })
+    if (this.#downs++ > 0) return
+    if (this.#settings.onDegraded !== undefined) this.#tell('onDegraded', { error })
+    else
+      console.warn(
+        `lineclear: ${this.name}: Redis does not answer, so it is ${this.#settings.degraded}: ${error}`,
+      )
   }
 
   #up(): void {
-    if (--this.#downs === 0) this.#tell('onRecovered')
+    if (--this.#downs > 0) return
+    if (this.#settings.onRecovered !== undefined) this.#tell('onRecovered')
+    else if (this.#settings.onDegraded === undefined)
+      console.warn(`lineclear: ${this.name}: Redis answers again`)
   }
 
   #less(): void {
