@@ -41,11 +41,11 @@ export const holdings = {
     return () => semaphore.tryAcquire()
   },
   'a waiter of redisLimiter': () => {
-    const limiter = cutOff({ degraded: 'local', localLimit: 0 })
+    const limiter = cutOff({ limit: 0 })
     return () => limiter.acquire()
   },
   'a waiter of redisLimiter with a time-out': () => {
-    const limiter = cutOff({ degraded: 'local', localLimit: 0 })
+    const limiter = cutOff({ limit: 0 })
     return () => limiter.acquire({ timeout: TIMEOUT })
   },
   'a held permit of redisLimiter': async () => {
@@ -87,7 +87,7 @@ function cutOff(options: Partial<RedisLimiterOptions>): RedisLimiter {
   const never = (): Promise<never> => new Promise(() => {})
   const duplicate = () => ({ on() {}, disconnect() {}, connect: never })
   const client = { evalsha: never, eval: never, duplicate }
-  return redisLimiter(client, { name: 'bench', limit: 1, queue: Infinity, ...options })
+  return redisLimiter(client, { name: 'bench', limit: 1, queue: Infinity, onDegraded: () => {}, ...options })
 }
 
 /** Requests over as many connections have come, and are held up, before the middleware sees them. */
