@@ -143,6 +143,63 @@ export function limiterContract(name: string, make: MakeLimiter): void {
       })
     })
 
+    describe('refuse, where there is one', () => {
+      /** What it says, and what acquire does, which is to be the same where it says anything. */
+      async function reasons(limiter: Limiter, request?: AcquireRequest): Promise<unknown> {
+        if (limiter.refuse === undefined) return undefined
+        const told = limiter.refuse(request)
+        const asked = ask(limiter, request)
+        await flush()
+        if (told !== undefined) expect(asked.outcome).toBe(told.reason)
+        if (asked.outcome === 'permit') asked.release()
+        return told?.reason
+      }
+
+      test('says nothing while a permit is free, nor where one may wait', async () => {
+        const limiter = make(1, { queue: 1 })
+        expect(await reasons(limiter)).toBeUndefined()
+        take(limiter)
+        expect(await reasons(limiter)).toBeUndefined()
+      })
+
+      test('says what acquire says where nobody may wait, the queue is full, or time is up', async () => {
+        const [none, full] = [make(1, { queue: 0 }), make(1, { queue: 1 })]
+        const told: unknown[] = []
+        for (const limiter of [none, full]) {
+          const permit = take(limiter)
+          if (limiter === full) ask(limiter)
+          told.push(await reasons(limiter), await reasons(limiter, { timeout: 0 }))
+          permit.release()
+        }
+        // One of several may leave it to acquire, or know of one of both.
+        for (const reason of told) expect(['full', 'timeout', undefined]).toContain(reason)
+      })
+
+      test('says nothing where a permit just handed on leaves another free', async () => {
+        const limiter = make(2, { queue: 1 })
+        const permits = [take(limiter), take(limiter)]
+        const waiter = ask(limiter)
+        for (const permit of permits) permit.release()
+        expect(await reasons(limiter)).toBeUndefined()
+        expect(await waiter.settled).toBe('permit')
+      })
+
+      test('leaves an aborted signal to acquire', async () => {
+        const limiter = make(1, { queue: 0 })
+        take(limiter)
+        expect(await reasons(limiter, { signal: AbortSignal.abort() })).toBeUndefined()
+      })
+
+      test('takes nothing and leaves nothing', () => {
+        const limiter = make(2, { queue: 0 })
+        const permit = take(limiter, { weight: 2 })
+        limiter.refuse?.()
+        limiter.refuse?.({ weight: 2 })
+        permit.release()
+        expect(countFree(limiter)).toBe(2)
+      })
+    })
+
     describe('a permit', () => {
       test('is given back once, however often it is released', () => {
         const limiter = make(2)

@@ -1,4 +1,4 @@
-import { BoundedSemaphore, RejectedError } from '@lineclear/core'
+import { type AcquireRequest, BoundedSemaphore, RejectedError } from '@lineclear/core'
 import { describe, expect, test, vi } from 'vitest'
 import { ask, askTimes, flush, outcomes, take, VirtualClock } from './helpers.ts'
 
@@ -156,6 +156,35 @@ describe('resize', () => {
     )
     semaphore.resize(2)
     expect(semaphore.tryAcquire({ weight: 2 })).toBeDefined()
+  })
+})
+
+describe('refuse', () => {
+  test('says at once why acquire would turn one away', () => {
+    const semaphore = new BoundedSemaphore(2, { queue: 1 })
+    const reason = (request?: AcquireRequest): unknown => semaphore.refuse(request)?.reason
+    expect([reason(), reason({ timeout: 0 })]).toEqual([undefined, undefined])
+    take(semaphore, { weight: 2 })
+    expect([reason(), reason({ timeout: 0 })]).toEqual([undefined, 'timeout'])
+    ask(semaphore)
+    expect([reason(), reason({ timeout: 0 })]).toEqual(['full', 'timeout'])
+    expect(reason({ signal: AbortSignal.abort() })).toBeUndefined()
+    const cause = new Error('shutting down')
+    semaphore.close(cause)
+    expect(semaphore.refuse()).toMatchObject({ reason: 'closed', cause })
+    expect(() => semaphore.refuse({ weight: 3 })).toThrow(RangeError)
+  })
+
+  test('says nothing to one who goes in behind somebody granted a permit in this turn', async () => {
+    const semaphore = new BoundedSemaphore(2, { queue: 1 })
+    const permits = [take(semaphore), take(semaphore)]
+    const first = ask(semaphore)
+    for (const permit of permits) permit.release()
+    // One permit is free, but who was granted the other has yet to run.
+    expect(semaphore.tryAcquire()).toBeUndefined()
+    expect(semaphore.refuse({ timeout: 0 })).toBeUndefined()
+    expect(await ask(semaphore, { timeout: 0 }).settled).toBe('permit')
+    expect(first.outcome).toBe('permit')
   })
 })
 

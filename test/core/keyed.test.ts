@@ -623,3 +623,13 @@ describe('options', () => {
     )
   })
 })
+
+test('refuse speaks for a key that has a limiter, and makes none', () => {
+  const limiter = keyed(() => new BoundedSemaphore(1, { queue: 0 }))
+  expect(limiter.refuse({ key: 'a' })).toBeUndefined()
+  expect(limiter.keys).toBe(0)
+  take(limiter, { key: 'a' })
+  expect(limiter.refuse({ key: 'a' })).toMatchObject({ reason: 'full' })
+  expect(limiter.refuse({ key: 'b' })).toBeUndefined()
+  expect(limiter.refuse()).toBeUndefined()
+})

@@ -123,6 +123,14 @@ describe('an observer is told', () => {
     expect(log).toEqual(['admitted 0', `rejected ${reason} 0`])
   })
 
+  test('who was refused without a promise, as one who never waited', () => {
+    const { limiter, log } = made({ queue: 0 })
+    expect(limiter.refuse?.()).toBeUndefined()
+    take(limiter)
+    expect(limiter.refuse?.()).toMatchObject({ reason: 'full' })
+    expect(log).toEqual(['admitted 0', 'rejected full 0'])
+  })
+
   test('who was granted a permit and gave up before it ran as one who gave up', async () => {
     const { semaphore, limiter, log } = made()
     const permit = take(limiter)

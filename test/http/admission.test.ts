@@ -161,6 +161,12 @@ describe('an admission', () => {
     expect(limiter.asked[0]?.signal).toBe(request.signal)
   })
 
+  it('refuses at once, without a promise, where the limiter can say so', () => {
+    const admission = new Admission({ permits: 1, queue: 0 })
+    expect(admission.enter(visit(), [])).toBe('admitted')
+    expect(admission.enter(visit(), [])).toMatchObject({ reason: 'full', status: 503 })
+  })
+
   it('makes no signal for a request that a full limiter refuses at once', async () => {
     let made = 0
     class Counting extends WebVisit {

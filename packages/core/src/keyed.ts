@@ -128,6 +128,12 @@ export class Keyed<L extends Limiter = Limiter> implements Limiter {
     return permit
   }
 
+  /** Only for a key that has a limiter now. */
+  refuse(request?: AcquireRequest): RejectedError | undefined {
+    const member = this.#find(request?.key)
+    return typeof member === 'object' ? member.limiter.refuse?.(request) : undefined
+  }
+
   acquire(request?: AcquireRequest): Promise<Permit> {
     try {
       const member = this.#enter(request)

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import type { Clock } from './clock.ts'
+import type { RejectedError } from './rejected-error.ts'
 
 /** Anything one can acquire a permit from. Other limiters wrap one to add a feature. */
 export interface Limiter {
@@ -32,6 +33,16 @@ export interface Limiter {
    * @throws TypeError or RangeError for a request that could never be served; nothing is taken.
    */
   tryAcquire(request?: AcquireRequest): Permit | undefined
+
+  /**
+   * Why `acquire()` would turn this caller away at once, whom `tryAcquire()` has just given nothing. It saves
+   * the promise and what rejecting it costs, since refusing is what an overloaded server does most: a caller
+   * may return this in place of calling `acquire()`, and calls it where this is `undefined`. Optional; a
+   * limiter around another passes it on, or leaves it out.
+   *
+   * @throws as `tryAcquire()`.
+   */
+  refuse?(request?: AcquireRequest): RejectedError | undefined
 
   /**
    * A permit, as soon as it is this caller's turn.

@@ -98,6 +98,14 @@ class Observed implements Limiter {
     return permit && this.#admit(permit, 0, false, request)
   }
 
+  refuse(request?: AcquireRequest): RejectedError | undefined {
+    const error = this.inner.refuse?.(request)
+    if (error !== undefined) {
+      this.#tell('rejected', { reason: error.reason, error, wait: 0, queued: false, request })
+    }
+    return error
+  }
+
   acquire(request?: AcquireRequest): Promise<Permit> {
     try {
       const permit = this.tryAcquire(request)

@@ -87,6 +87,16 @@ export class Semaphore implements Limiter {
     return this.#take(weight, request?.key)
   }
 
+  refuse(request?: AcquireRequest): RejectedError | undefined {
+    const weight = request === undefined ? 1 : this.#weigh(request)
+    if (request?.signal?.aborted) return undefined
+    if (this.#closed !== undefined) return this.#rejection('closed')
+    // Goes in behind somebody who was granted a permit in this same turn.
+    if (this.#fits(weight) && this.#queue.size === 0) return undefined
+    if ((request?.timeout ?? this.timeout) === 0) return this.#rejection('timeout')
+    return this.#queue.full ? this.#rejection('full') : undefined
+  }
+
   acquire(request?: AcquireRequest): Promise<Permit> {
     let weight = 1
     if (request !== undefined) {

@@ -109,7 +109,11 @@ export class Admission<Context extends unknown[], L extends Limiter = Limiter> {
       return 'admitted'
     }
     const waiting = { ...request, timeout }
-    if (this.#dryRun === undefined) return this.#wait(visit, context, waiting)
+    if (this.#dryRun === undefined) {
+      const refused = this.limiter.refuse?.(waiting)
+      if (refused !== undefined) return this.#rejections.make(refused, key)
+      return this.#wait(visit, context, waiting)
+    }
     visit.expect(this.#terms)
     void this.#pretend(visit, context, waiting, this.#dryRun)
     return 'admitted'

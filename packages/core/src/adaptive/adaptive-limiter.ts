@@ -2,6 +2,7 @@ import { BoundedSemaphore } from '../bounded-semaphore.ts'
 import { checkCount, checkOptions, wrongType } from '../check.ts'
 import type { Clock } from '../clock.ts'
 import type { AcquireRequest, Limiter, Outcome, Permit } from '../limiter.ts'
+import type { RejectedError } from '../rejected-error.ts'
 import type { LimitAlgorithm, Sample } from './limit-algorithm.ts'
 import type { LoadSignal } from './load-signal.ts'
 
@@ -115,6 +116,10 @@ export class AdaptiveLimiter implements Limiter {
   tryAcquire(request?: AcquireRequest): Permit | undefined {
     const permit = this.#semaphore.tryAcquire(request)
     return permit && this.#admit(permit, request?.weight ?? 1)
+  }
+
+  refuse(request?: AcquireRequest): RejectedError | undefined {
+    return this.#semaphore.refuse(request)
   }
 
   acquire(request?: AcquireRequest): Promise<Permit> {
