@@ -1,3 +1,6 @@
+/** In ms. Longer delays overflow setTimeout's 32 bits and fire at once. */
+export const LONGEST_TIMER: number = 2 ** 31 - 1
+
 /**
  * Calls back at a time that is often put off: setting it to later costs no new timer. It does not keep the
  * process alive, unless it is told to.
@@ -53,6 +56,3 @@ export class Alarm {
     this.#ring()
   }
 }
-
-// Longer delays overflow setTimeout's 32 bits and fire at once.
-const LONGEST_TIMER = 2 ** 31 - 1

@@ -1,9 +1,7 @@
 import { RejectedError } from '@lineclear/core'
+import { LONGEST_TIMER } from './alarm.ts'
 import { GivenPermit, type RedisPermit } from './redis-permit.ts'
 import { watchAbort } from './watch-abort.ts'
-
-// Longer delays overflow setTimeout's 32 bits and fire at once.
-const LONGEST_TIMER = 2 ** 31 - 1
 
 /** Somebody who waits for a permit, until told one way or the other. */
 export class Waiter {
