@@ -1,15 +1,16 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { portFor } from '../../packages/redis/src/port.ts'
+import { scriptOf } from '../../packages/redis/src/run-script.ts'
 import { describeWithServers } from './available.ts'
 import { type ClientKind, clientKinds, type UsersClient } from './clients.ts'
 import { Cluster } from './cluster.ts'
 import { Ear } from './ear.ts'
-import { script } from './scripts.ts'
 import type { Server } from './servers.ts'
+import { expectNoUnhandledError } from './suite.ts'
 import { until } from './until.ts'
 
-const count = script("return redis.call('INCR', KEYS[1])")
-const say = script("return redis.call('PUBLISH', ARGV[1], ARGV[2])")
+const count = scriptOf("return redis.call('INCR', KEYS[1])")
+const say = scriptOf("return redis.call('PUBLISH', ARGV[1], ARGV[2])")
 
 // One on each of the three masters.
 const KEYS = ['{a}:n', '{b}:n', '{c}:n']
@@ -17,19 +18,7 @@ const KEYS = ['{a}:n', '{b}:n', '{c}:n']
 type OfCluster = ClientKind & { cluster: NonNullable<ClientKind['cluster']> }
 const kinds = clientKinds.filter((kind): kind is OfCluster => kind.cluster !== undefined)
 
-const unhandled: unknown[] = []
-const remember = (error: unknown) => unhandled.push(error)
-
-beforeAll(() => {
-  process.on('unhandledRejection', remember)
-  process.on('uncaughtException', remember)
-})
-
-afterAll(() => {
-  process.off('unhandledRejection', remember)
-  process.off('uncaughtException', remember)
-  expect(unhandled).toEqual([])
-})
+expectNoUnhandledError()
 
 describeWithServers('The port of a cluster', ['redis', 'valkey'], (server) => {
   let cluster: Cluster

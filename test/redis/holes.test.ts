@@ -1,10 +1,10 @@
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { syncScript } from '../../packages/redis/src/script.ts'
+import { describeWithRedis } from './available.ts'
 import { explore } from './explorer.ts'
 import { type Hole, holes, stageWith } from './holes.ts'
 import { replaceOnce, replay } from './replay.ts'
-import { hasRedisServer, startRedisServer } from './replay-server.ts'
+import { serverToReplayOn } from './replay-server.ts'
 
 /** A history, to be played with the sources changed so. */
 async function history(hole: Hole, changes: Hole['changes']): Promise<() => void> {
@@ -32,26 +32,13 @@ describe('A history shows when a fix is missing', () => {
   }
 })
 
-describe.skipIf(!hasRedisServer())('The script answers otherwise than the model without the fix', () => {
-  let server: Awaited<ReturnType<typeof startRedisServer>>
-  let redis: Redis
-  let hearer: Redis
-
-  beforeAll(async () => {
-    server = await startRedisServer()
-    redis = new Redis(server.port, '127.0.0.1')
-    hearer = new Redis(server.port, '127.0.0.1')
-  })
-
-  afterAll(async () => {
-    redis?.disconnect()
-    hearer?.disconnect()
-    await server?.stop()
-  })
+describeWithRedis('The script answers otherwise than the model without the fix', () => {
+  const stand = serverToReplayOn()
 
   for (const { number, name, lua } of holes) {
     if (lua === undefined) continue
     it(`${number}: ${name}`, async () => {
+      const { redis, hearer } = stand()
       const text = replaceOnce(syncScript().text, lua.text, lua.becomes)
       let seed = 0
       const differs = async (): Promise<boolean> => {

@@ -1,9 +1,9 @@
 // A process of port.test.ts: uses a port and ends the user's client, once with and once without leaving the
 // channel first. It is to end by itself.
 import { portFor } from '../../packages/redis/src/port.ts'
+import { scriptOf } from '../../packages/redis/src/run-script.ts'
 import { clientKinds } from './clients.ts'
 import { Ear } from './ear.ts'
-import { script } from './scripts.ts'
 
 const [, , name, port] = process.argv
 const kind = clientKinds.find((one) => one.name === name)
@@ -13,7 +13,7 @@ for (const stops of [true, false]) {
   const { client, end } = await kind.standalone(Number(port))
   const ear = new Ear(portFor(client), 'a')
   await ear.standsAgain(0)
-  await portFor(client).run(script('return 1'), ['a'], [])
+  await portFor(client).run(scriptOf('return 1'), ['a'], [])
   if (stops) ear.stop()
   await end()
 }

@@ -5,9 +5,9 @@ import { Cluster } from './cluster.ts'
 import { LEASE, ripe } from './crew.ts'
 import { redisLimiterContract } from './redis-limiter-contract.ts'
 import { Server } from './servers.ts'
-import { expectNoUnhandledRejection, twoClients } from './suite.ts'
+import { expectNoUnhandledError, twoClients } from './suite.ts'
 
-expectNoUnhandledRejection()
+expectNoUnhandledError()
 
 const [ioredis, , , nodeRedis] = clientKinds as [ClientKind, ClientKind, ClientKind, ClientKind]
 

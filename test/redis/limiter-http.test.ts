@@ -10,9 +10,9 @@ import { describeWithRedis } from './available.ts'
 import { type ClientKind, clientKinds } from './clients.ts'
 import { Crew, LEASE, ripe } from './crew.ts'
 import { Server } from './servers.ts'
-import { expectNoUnhandledRejection, twoClients } from './suite.ts'
+import { expectNoUnhandledError, twoClients } from './suite.ts'
 
-expectNoUnhandledRejection()
+expectNoUnhandledError()
 
 const [ioredis] = clientKinds as [ClientKind]
 

@@ -4,10 +4,10 @@ import { type ClientKind, clientKinds } from './clients.ts'
 import { Cluster } from './cluster.ts'
 import { Crew, ripe } from './crew.ts'
 import { Server } from './servers.ts'
-import { expectNoUnhandledRejection, twoClients } from './suite.ts'
+import { expectNoUnhandledError, twoClients } from './suite.ts'
 import { until } from './until.ts'
 
-expectNoUnhandledRejection()
+expectNoUnhandledError()
 
 const LEASE = 900
 const [ioredis] = clientKinds as [ClientKind]

@@ -5,10 +5,10 @@ import { type ClientKind, clientKinds, type UsersClient } from './clients.ts'
 import { Crew } from './crew.ts'
 import { TcpProxy } from './proxy.ts'
 import { Server } from './servers.ts'
-import { expectNoUnhandledRejection } from './suite.ts'
+import { expectNoUnhandledError } from './suite.ts'
 import { until } from './until.ts'
 
-expectNoUnhandledRejection()
+expectNoUnhandledError()
 
 const LEASE = 800
 const [ioredis] = clientKinds as [ClientKind]

@@ -10,10 +10,10 @@ import { Crew, type Request, ripe } from './crew.ts'
 import { freePort } from './ports.ts'
 import { TcpProxy } from './proxy.ts'
 import { Server } from './servers.ts'
-import { expectNoUnhandledRejection } from './suite.ts'
+import { expectNoUnhandledError } from './suite.ts'
 import { until } from './until.ts'
 
-expectNoUnhandledRejection()
+expectNoUnhandledError()
 
 const LEASE = 1000
 /** In ms. Long enough for a busy machine to be in time while all is well. */

@@ -9,10 +9,10 @@ import { Cluster } from './cluster.ts'
 import { Crew, newName, ripe } from './crew.ts'
 import { TcpProxy } from './proxy.ts'
 import { Server } from './servers.ts'
-import { expectNoUnhandledRejection, twoClients } from './suite.ts'
+import { expectNoUnhandledError, twoClients } from './suite.ts'
 import { until } from './until.ts'
 
-expectNoUnhandledRejection()
+expectNoUnhandledError()
 
 const LEASE = 800
 const [ioredis, , , nodeRedis] = clientKinds as [ClientKind, ClientKind, ClientKind, ClientKind]

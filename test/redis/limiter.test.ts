@@ -4,9 +4,9 @@ import { clientKinds } from './clients.ts'
 import { LEASE, ripe } from './crew.ts'
 import { redisLimiterContract } from './redis-limiter-contract.ts'
 import { Server } from './servers.ts'
-import { expectNoUnhandledRejection, twoClients } from './suite.ts'
+import { expectNoUnhandledError, twoClients } from './suite.ts'
 
-expectNoUnhandledRejection()
+expectNoUnhandledError()
 
 describeWithRedis('redisLimiter', () => {
   let server: Server

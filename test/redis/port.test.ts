@@ -4,34 +4,24 @@ import { fileURLToPath } from 'node:url'
 import { createClient, createSentinel, RESP_TYPES } from 'redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { portFor, type RedisClient } from '../../packages/redis/src/port.ts'
+import { scriptOf } from '../../packages/redis/src/run-script.ts'
 import { describeWithServers } from './available.ts'
 import { type ClientOptions, clientKinds, type UsersClient } from './clients.ts'
 import { Ear } from './ear.ts'
-import { script } from './scripts.ts'
 import { Server } from './servers.ts'
+import { expectNoUnhandledError } from './suite.ts'
 import { until } from './until.ts'
 
-const count = script("return redis.call('INCR', KEYS[1])")
-const echo = script('return {KEYS[1], ARGV[1], #KEYS, {ARGV[2]}, false}')
-const fail = script("return redis.error_reply('OOPS no')")
-const say = script("return redis.call('PUBLISH', ARGV[1], ARGV[2])")
+const count = scriptOf("return redis.call('INCR', KEYS[1])")
+const echo = scriptOf('return {KEYS[1], ARGV[1], #KEYS, {ARGV[2]}, false}')
+const fail = scriptOf("return redis.error_reply('OOPS no')")
+const say = scriptOf("return redis.call('PUBLISH', ARGV[1], ARGV[2])")
 
-const unhandled: unknown[] = []
-const remember = (error: unknown) => unhandled.push(error)
+expectNoUnhandledError()
 const consoleError = vi.spyOn(console, 'error')
 
-beforeAll(() => {
-  process.on('unhandledRejection', remember)
-  process.on('uncaughtException', remember)
-})
-
-afterAll(() => {
-  process.off('unhandledRejection', remember)
-  process.off('uncaughtException', remember)
-  expect(unhandled).toEqual([])
-  // ioredis complains here of an 'error' that nobody listens to.
-  expect(consoleError).not.toHaveBeenCalled()
-})
+// ioredis complains here of an 'error' that nobody listens to.
+afterAll(() => expect(consoleError).not.toHaveBeenCalled())
 
 describeWithServers('The port', ['redis', 'valkey'], (kind) => {
   let server: Server

@@ -1,17 +1,19 @@
 import { afterAll, beforeAll, expect } from 'vitest'
 import type { UsersClient } from './clients.ts'
 
-/** Fails a file in which a promise was rejected and nobody handled it. */
-export function expectNoUnhandledRejection(): void {
+/** Fails a file in which a promise was rejected, or an error thrown, and nobody handled it. */
+export function expectNoUnhandledError(): void {
   const unhandled: unknown[] = []
   const remember = (error: unknown) => unhandled.push(error)
 
   beforeAll(() => {
     process.on('unhandledRejection', remember)
+    process.on('uncaughtException', remember)
   })
 
   afterAll(() => {
     process.off('unhandledRejection', remember)
+    process.off('uncaughtException', remember)
     expect(unhandled).toEqual([])
   })
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import type { Port, Script } from './port.ts'
+import type { Port } from './port.ts'
+import { scriptOf } from './run-script.ts'
 import { endless, WireError } from './wire.ts'
 
 /** What Redis knows of a limit, over all processes. */
@@ -55,10 +55,6 @@ for _, each in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
 end
 return freed
 `)
-
-function scriptOf(text: string): Script {
-  return { text, sha: createHash('sha1').update(text).digest('hex') }
-}
 
 /** Reads what Redis knows of one key, and changes nothing. Undefined if nobody has used it. */
 export async function inspect(port: Port, tag: string, key: string): Promise<FleetStats | undefined> {

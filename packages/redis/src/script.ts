@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { Script } from './port.ts'
+import { scriptOf } from './run-script.ts'
 
 /**
  * SYNC: one instance tells what it holds, wants and no longer wants; the server grants what is free, in
@@ -362,6 +362,6 @@ let script: Script | undefined
 
 /** The script with its SHA-1, computed when it is first needed. */
 export function syncScript(): Script {
-  script ??= { text, sha: createHash('sha1').update(text).digest('hex') }
+  script ??= scriptOf(text)
   return script
 }
